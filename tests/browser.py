@@ -17,6 +17,8 @@ _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 _OPTIONS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    # The tests keep each core busy: threads that share the work of one page only cost.
+    *("--js-flags=--single-threaded", "--disable-software-rasterizer"),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from config import Settings, current_settings
 from tests.stack.directory import ServiceDirectory, standing_in
 from worker.__main__ import main
 
@@ -36,6 +37,25 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         assert isinstance(status, int)
         printed = capsys.readouterr()
         return Ended(status, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def typed(
+    command: Command,
+    settings: Settings,  # noqa: ARG001
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Command:
+    """Types a command in an environment that has the test's variables, and these."""
+
+    def run(*arguments: str, **variables: str) -> Ended:
+        environment.update({"SECRET_KEY_PREVIOUS": "", **variables})
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        current_settings.cache_clear()
+        return command(*arguments)
 
     return run
 

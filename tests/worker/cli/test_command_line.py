@@ -307,14 +307,6 @@ def test_lines_are_json_where_log_format_says_so(directory: ServiceDirectory) ->
     assert any(line["message"].startswith("at work with unix:") for line in lines)
 
 
-def test_migrate_prints_what_it_did(directory: ServiceDirectory) -> None:
-    first = directory.worker("migrate", SECRET_KEY=SECRET_KEY)
-    second = directory.worker("migrate", SECRET_KEY=SECRET_KEY)
-
-    assert "\n0001_" in first.stdout
-    assert "\nThe database is up to date.\n" in second.stdout
-
-
 def test_output_without_a_reader_stops_no_service(directory: ServiceDirectory) -> None:
     # Given a service whose output goes to a program that has ended
     environment = directory.environment({})
