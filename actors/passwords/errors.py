@@ -67,16 +67,18 @@ class PasswordHashInvalid(PasswordRefused):
 
 
 class PepperUnknown(PasswordRefused):
-    """Raised on checking against a hash whose pepper this process does not have."""
+    """Raised on checking against a hash whose pepper this process does not have.
+
+    Any caller can write such a hash: it is a refusal, and no fault of the service.
+    """
 
     message = "The password hash was made with a pepper that this service does not have."
-    permanent = False
-    is_foreseen = False
 
     def __init__(self, key_id: str) -> None:
         super().__init__(
-            f"The password hash was made with the pepper of the id {key_id}, which this service "
-            "does not have: add that PASSWORD_PEPPER to PASSWORD_PEPPER_PREVIOUS."
+            f"password_hash names the pepper of the id {key_id}, which this service does not have. "
+            "If the hash is as it was stored, its operator has to add that PASSWORD_PEPPER to "
+            "PASSWORD_PEPPER_PREVIOUS; if not, send the one that was."
         )
 
 

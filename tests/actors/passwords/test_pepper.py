@@ -140,7 +140,7 @@ def test_a_hash_whose_pepper_is_lost_is_no_wrong_password(
         # Then the error names the key that is missing, for the operator and the caller alike
         with pytest.raises(PepperUnknown, match=f"{_id_of(_OLD)}.* PASSWORD_PEPPER_PREVIOUS") as it:
             attempt()
-        assert (it.value.code, it.value.permanent) == ("pepper_unknown", False)
+        assert (it.value.code, it.value.permanent) == ("pepper_unknown", True)
         [line] = caplog.records
         assert f"the pepper of the id {_id_of(_OLD)}, which is not set" in line.getMessage()
         assert line.levelname == "ERROR"

@@ -74,7 +74,7 @@ STATUS_BY_CODE: Final = {
     "password_too_easy": 422,
     "password_too_long": 422,
     "password_too_short": 422,
-    "pepper_unknown": 503,
+    "pepper_unknown": 422,
     "provider_changed_meanwhile": 409,
     "provider_in_use": 409,
     "provider_invalid": 422,

@@ -66,7 +66,7 @@ def _list_codes() -> set[str]:
 def test_each_error_that_makes_a_dead_letter_has_its_meaning_in_the_console() -> None:
     # Given the errors that are no refusal of a job, but a fault that an operator has to see
     codes = {kind.__new__(kind).code for kind in _list_kinds() if not kind.is_foreseen}
-    assert {"pepper_unknown", "internal_error"} <= codes
+    assert {"breach_list_unavailable", "internal_error"} <= codes
     assert codes <= set(REASON_MEANINGS)
 
 

@@ -213,6 +213,41 @@ def test_check_password_lists_the_known_forms_and_echoes_nothing(http: httpx.Cli
     assert "canary" not in str(members)
 
 
+_SALT = "c29tZXNhbHRzb21lc2FsdA"
+_DIGEST = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_forged_hash_is_its_callers_error_and_no_dead_letter(
+    http: httpx.Client, client: Client
+) -> None:
+    # Given hashes that an app made up, on the queue itself, where no route has looked at them
+    forged = {
+        OLD_HASH.replace("$2y$", "{pepper:deadbeef}$2b$"): "pepper_unknown",
+        f"{{pepper:deadbeef}}$argon2id$v=19$m=64,t=1,p=1${_SALT}${_DIGEST}": "pepper_unknown",
+        f"{{pepper:deadbeef}}{OLD_HASH}": "password_hash_invalid",
+        OLD_HASH.replace("$04$", "$31$"): "password_hash_too_slow",
+        OLD_HASH.replace("$04$", "$99$"): "password_hash_invalid",
+        f"$argon2id$v=19$m=4194304,t=1,p=1${_SALT}${_DIGEST}": "password_hash_too_",
+        f"$argon2id$v=19$m=8,t=1,p=64${_SALT}${_DIGEST}": "password_hash_invalid",
+        f"$argon2id$v=99$m=64,t=1,p=1${_SALT}${_DIGEST}": "password_hash_invalid",
+        f"$scrypt$ln=99,r=8,p=1${_SALT}${_DIGEST}": "password_hash_",
+        f"pbkdf2_sha256$0${_SALT}${_DIGEST}=": "password_hash_invalid",
+        f"pbkdf2_md5$1000${_SALT}${_DIGEST}=": "password_hash_invalid",
+        '{"credentialData": "{}", "secretData": "[]"}': "password_hash_invalid",
+    }
+    # When each is checked
+    jobs = {made: client.check_password(PASSWORD, made) for made in forged}
+    for made, job in jobs.items():
+        # Then the app is told what is wrong with it, for good
+        with pytest.raises(JobFailed) as failed:
+            job.result(timeout=30)
+        assert failed.value.code.startswith(forged[made])
+        assert failed.value.permanent
+    # And no operator is
+    assert http.get("/v1/queues/passwords/dead-letters").json()["items"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "codes"),
     [

@@ -39,10 +39,6 @@ REASON_MEANINGS: Final[Mapping[str, str]] = {
         "What the job had to read was sealed with another SECRET_KEY, or was changed. Set the "
         "former key as SECRET_KEY_PREVIOUS, if there is one."
     ),
-    "pepper_unknown": (
-        "A password's hash was made with a pepper that is not set. The workers' log has its id: "
-        "add that PASSWORD_PEPPER to PASSWORD_PEPPER_PREVIOUS. Its user has to log in again."
-    ),
     "breach_list_unavailable": (
         "No list of leaked passwords could be asked, and breach_unavailable is `refuse`. Look at "
         "breach_list and breach_range_url; the password has to be sent again."
