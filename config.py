@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from addresses import check_url_path, find_url_host, host_in_url, is_return_origin, reachable_host
 from authorities import check_authorities, check_bundle
-from configuration_files import ENV_FILE, TOML_FILE, read_environment, read_toml
+from configuration_files import (
+    ENV_FILE,
+    TOML_FILE,
+    read_environment,
+    read_toml,
+    uses_postgresql,
+)
 from deployment import load_place
 from env_file import find_mention
 from environment import (
@@ -107,6 +113,7 @@ __all__ = [
     "read_environment",
     "read_text",
     "read_toml",
+    "uses_postgresql",
 ]
 
 

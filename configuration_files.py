@@ -10,7 +10,7 @@ from typing import Any, Final
 import toml
 
 from env_file import parse_env_file
-from environment import IGNORE_ENV_FILE, ROOT, read_text
+from environment import IGNORE_ENV_FILE, ROOT, optional_variable, read_text
 from settings import ConfigurationError
 
 ENV_FILE: Final = ROOT / ".env"
@@ -30,6 +30,15 @@ def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:
     # A NAME_FILE of the environment wins over a NAME of .env as well.
     kept = {name: value for name, value in written.items() if f"{name}_FILE" not in environment}
     return {**kept, **environment}
+
+
+def uses_postgresql() -> bool:
+    """Tell whether DATABASE_URL names a PostgreSQL; a malformed setting is reported later."""
+    try:
+        url = optional_variable(read_environment(), "DATABASE_URL")
+    except ConfigurationError:
+        return True
+    return url is not None and url.startswith("postgres")
 
 
 def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:

@@ -9,18 +9,9 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from config import ConfigurationError, optional_variable, read_environment
+from config import uses_postgresql
 
 _CLIENT: Final = "psycopg"
-
-
-def uses_postgresql() -> bool:
-    """Tell whether DATABASE_URL names a PostgreSQL; a malformed setting is reported later."""
-    try:
-        url = optional_variable(read_environment(), "DATABASE_URL")
-    except ConfigurationError:
-        return True
-    return url is not None and url.startswith("postgres")
 
 
 def _load_peewee_without_client() -> None:

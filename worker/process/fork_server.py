@@ -1,23 +1,31 @@
 """Fork server (zygote) of one start: loads what all processes of the service share, and forks them.
 
-They share the memory of that code, and start without loading it. The supervisor starts this process
-without a secret. Each child reads its own arguments and environment, which this process never sees,
-from a file in memory. After the last fork this process ends: its children are the supervisor's.
+They share the memory of that code, and start without loading it. This process is itself a fork, of
+a supervisor that has begun afresh: it holds no secret. Each child reads its own arguments and
+environment, which this process never sees, from a file in memory. After the last fork this process
+ends: its children are the supervisor's.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
 import os
+import pkgutil
+import signal
 import socket
-import sys
 from typing import Final
 
+from worker.process.arguments import build_parser
+from worker.process.fresh_start import forget_environment
 from worker.process.readiness import READY_VARIABLE
 from worker.process.titles import set_title
 
+#: Requests: a command, whose pid is the answer; and a function, whose end is waited for.
+FORK: Final = b"fork"
+CALL: Final = b"call"
 #: What every process loads, or most of them do.
 _MODULES: Final = (
     *("worker.process.perform", "worker.process.join", "worker.crons"),
@@ -28,52 +36,68 @@ _MODULES: Final = (
 _MAX_REQUEST_BYTES: Final = 64
 #: The file of its arguments and environment, its output, and the pipe for its readiness.
 _MAX_DESCRIPTORS: Final = 3
+#: prctl(2): this process ends with its parent, also while it loads.
+_PR_SET_PDEATHSIG: Final = 1
 
 
-def run_fork_server() -> int:
-    """Serve the supervisor, at the other end of stdin; in each child, carry out its command."""
-    set_title("python -m worker fork-server")
+def run_fork_server(control: socket.socket) -> int:
+    """Serve the supervisor, at the other end of `control`; in each child, carry out its command."""
+    _part_from_supervisor()
     # What is to be shared is not to be looked at again: each look would copy it.
     gc.disable()
     for module in _MODULES:
         importlib.import_module(module)
-    gc.collect()
+    build_parser()
     gc.freeze()
-    with socket.socket(fileno=os.dup(0)) as control:
-        while descriptors := _receive(control):
-            if os.fork() == 0:
-                # A session of its own, before the supervisor knows whom to signal.
-                os.setsid()
+    while received := _receive(control):
+        request, descriptors = received
+        pid = os.fork()
+        if pid == 0:
+            # A session of its own, before the supervisor knows whom to signal.
+            os.setsid()
+            if request == FORK:
                 control.send(str(os.getpid()).encode())
-                control.close()
-                return _carry_out(*descriptors)
-            for descriptor in descriptors:
-                os.close(descriptor)
-    return 0
+            control.close()
+            return _carry_out(*descriptors)
+        if request == CALL:
+            _, status = os.waitpid(pid, 0)
+            control.send(b"1" if status == 0 else b"0")
+        for descriptor in descriptors:
+            os.close(descriptor)
+    # At once: taking the code apart would take longer than loading it.
+    os._exit(0)
 
 
-def _receive(control: socket.socket) -> list[int]:
-    """Return the descriptors for a new process; none where the supervisor wants no further one."""
-    _, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST_BYTES, _MAX_DESCRIPTORS)
-    return descriptors
+def _part_from_supervisor() -> None:
+    forget_environment()
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    set_title("python -m worker fork-server")
+    _redirect(os.open(os.devnull, os.O_RDONLY), 0)
 
 
-def _carry_out(told: int, output: int, *ready: int) -> int:
-    """Carry out a command, as if this process had been started by it, and return its status."""
+def _receive(control: socket.socket) -> tuple[bytes, list[int]] | None:
+    """Return a request with its descriptors; None where the supervisor has no further one."""
+    request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST_BYTES, _MAX_DESCRIPTORS)
+    return (request, descriptors) if request else None
+
+
+def _carry_out(told: int, output: int | None = None, *ready: int) -> int:
+    """Carry out a wish, as if this process had been started for it, and return its status."""
     with os.fdopen(told, "rb") as file:
         wishes = json.load(file)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, place in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(descriptor, place)
-    os.close(nothing)
-    os.close(output)
+    if output is not None:
+        os.dup2(output, 1)
+        _redirect(output, 2)
     os.environ.clear()
     os.environ.update(wishes["environment"])
+    if "function" in wishes:
+        return int(pkgutil.resolve_name(wishes["function"])())
     os.environ[READY_VARIABLE] = " ".join(map(str, ready))
     set_title(" ".join(["python -m worker", *wishes["arguments"]]))
-    gc.enable()
     return int(importlib.import_module("worker.__main__").main(wishes["arguments"]))
 
 
-if __name__ == "__main__":
-    sys.exit(run_fork_server())
+def _redirect(descriptor: int, place: int) -> None:
+    os.dup2(descriptor, place)
+    os.close(descriptor)

@@ -1,30 +1,31 @@
 """Fork server of a start, as the supervisor uses it: our processes are forks of loaded code.
 
+It is a fork of the supervisor, made before that has read a secret, and so shares its code as well.
 It takes Linux. Without it, and when a process is replaced, a command is started as any other is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ctypes
 import json
 import os
 import re
+import select
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from config import IGNORE_ENV_FILE, is_secret_variable
-from models.db.drivers import uses_postgresql
-from worker.process.titles import ROOM
+from worker.process.fork_server import CALL, FORK, run_fork_server
+from worker.process.fresh_start import is_fresh
 
 #: Without anything that a shell would expand.
 _OURS: Final = re.compile(r"python -m worker ((?:perform|scheduler|web)(?: +[A-Za-z0-9_.-]+)*) *")
 _MAX_ANSWER_BYTES: Final = 64
+#: The answer to a call that has returned 0.
+_SUCCESS: Final = 1
 _END_SECONDS: Final = 5.0
 #: prctl(2): the processes that a child leaves behind become ours.
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -65,22 +66,10 @@ class ForkServer:
     It ends sooner if one of these does: a process that is replaced starts as any other command.
     """
 
-    def __init__(self) -> None:
-        """Start it: it loads code while the caller does other things.
-
-        Raises:
-            OSError: This system has not what it needs.
-        """
-        _adopt_orphans(do=True)
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.process.fork_server", ROOM],
-                env=_without_secrets(os.environ),
-                stdin=theirs.fileno(),
-                start_new_session=True,
-            )
-        self.pid: Final = self._process.pid
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        """`control` is the connection to the process, which loads code meanwhile."""
+        self.pid: Final = pid
+        self._control = control
         self._control.setblocking(False)
         #: Answers have no name, so there is one request at a time, and none while the server ends.
         self._using = asyncio.Lock()
@@ -97,10 +86,9 @@ class ForkServer:
         if found is None:
             return None
         wishes = {"arguments": found[1].split(), "environment": dict(environment)}
-        with _written(wishes) as told:
-            # Copies, since they are sent later than a caller that is cancelled closes its own.
-            descriptors = [os.dup(each) for each in (told, output, *ready)]
-        asking = asyncio.create_task(self._ask(descriptors))
+        # Copies, since they are sent later than a caller that is cancelled closes its own.
+        descriptors = [_write(wishes), *(os.dup(each) for each in (output, *ready))]
+        asking = asyncio.create_task(self._ask(FORK, descriptors))
         try:
             pid = await asyncio.shield(asking)
         except asyncio.CancelledError:
@@ -108,13 +96,21 @@ class ForkServer:
             raise
         return ForkedProcess(pid, self.stop) if pid else None
 
-    async def _ask(self, descriptors: Sequence[int]) -> int:
-        """Return the pid of a new process; 0 where there is none."""
+    async def call(self, function: str, environment: Mapping[str, str]) -> bool:
+        """Call a function, by its module and name, in a process of its own with an environment.
+
+        Return whether it has returned 0. No other process is started meanwhile.
+        """
+        wishes = {"function": function, "environment": dict(environment)}
+        return await self._ask(CALL, [_write(wishes)]) == _SUCCESS
+
+    async def _ask(self, request: bytes, descriptors: Sequence[int]) -> int:
+        """Return the answer, such as the pid of a new process; 0 where there is none."""
         try:
             async with self._using:
                 if self._has_ended:
                     return 0
-                socket.send_fds(self._control, [b"fork"], descriptors)
+                socket.send_fds(self._control, [request], descriptors)
                 loop = asyncio.get_running_loop()
                 return int(await loop.sock_recv(self._control, _MAX_ANSWER_BYTES) or 0)
         except OSError:
@@ -132,22 +128,32 @@ class ForkServer:
                 await asyncio.to_thread(self._await_end)
 
     def _await_end(self) -> None:
-        try:
-            self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        ending = os.pidfd_open(self.pid)
+        if not select.select([ending], [], [], _END_SECONDS)[0]:
+            os.kill(self.pid, signal.SIGKILL)
+        os.close(ending)
+        _reap(self.pid)
         _adopt_orphans(do=False)
 
 
 def launch_fork_server() -> ForkServer | None:
-    """Start a fork server; return None on a system that has not what it needs."""
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-        os.close(os.memfd_create("catfeeder"))
-        return ForkServer()
-    except (AttributeError, OSError):
+    """Fork a fork server off this process, if that has begun afresh; else return None.
+
+    In the new process, and in those that it forks, it ends by SystemExit.
+    """
+    if not is_fresh():
         return None
+    try:
+        _adopt_orphans(do=True)
+    except OSError:
+        return None
+    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        sys.exit(run_fork_server(theirs))
+    theirs.close()
+    return ForkServer(pid, control)
 
 
 def _reap(pid: int) -> int:
@@ -166,24 +172,10 @@ def _adopt_orphans(*, do: bool) -> None:
         raise OSError
 
 
-def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what Python and its libraries read at their start, and no secret."""
-    kept = {
-        name: value
-        for name, value in environment.items()
-        if not is_secret_variable(name.removesuffix("_FILE"))
-    }
-    if uses_postgresql():
-        # The scheme alone makes the fork server load the client; each child gets its own URL.
-        kept["DATABASE_URL"] = "postgresql:"
-    return {**kept, IGNORE_ENV_FILE: "1", "PYTHONUNBUFFERED": "1"}
-
-
-@contextlib.contextmanager
-def _written(value: object) -> Iterator[int]:
-    """Yield a file in memory that holds a value as JSON, to be read from its beginning."""
-    with os.fdopen(os.memfd_create("catfeeder"), "wb") as file:
+def _write(value: object) -> int:
+    """Return the descriptor of a file in memory that holds a value as JSON."""
+    descriptor = os.memfd_create("catfeeder")
+    with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(json.dumps(value).encode())
-        file.flush()
-        file.seek(0)
-        yield file.fileno()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -59,6 +59,11 @@ def plan_processes(
             yield PlannedProcess(kind, number, command, {**environment, **(added or {})})
 
 
+def plan_publishing(settings: Settings, redis_url: str) -> dict[str, str]:
+    """Return the environment of the process that publishes the queue keys: that of the schedule."""
+    return {**_inherit(settings, "python -m worker scheduler"), "REDIS_URL": redis_url}
+
+
 def web_ports(settings: Settings) -> range:
     """Return the ports of the copies of `web`, counted up from PORT: two cannot share one."""
     return range(settings.port, settings.port + settings.processes.web)

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
+import config
 from actors.passwords.breaches.lists import open_breach_list
 from config import (
     ENV_FILE,
@@ -22,10 +23,11 @@ from config import (
     host_in_url,
     load_settings,
     read_environment,
-    read_toml,
 )
+from worker.process.fresh_start import take_environment
 from worker.process.signals import list_stop_signals
 from worker.supervisor.env_file import list_missing_secrets, write_missing_secrets
+from worker.supervisor.forking import ForkServer, launch_fork_server
 from worker.supervisor.output import LineHandler, line_printer
 from worker.supervisor.procfile import read_procfile
 from worker.supervisor.service import Service
@@ -45,12 +47,16 @@ def run_service() -> int:
     """
     # Every file of every process is for our user alone.
     os.umask(0o077)
+    # Read once for all processes, as the file stands now.
+    toml_conf = config.TOML_CONF
+    fork_server = launch_fork_server()
+    take_environment()
     for number in list_stop_signals():
         signal.signal(number, _stop_at_once)
-    settings, print_line = _prepare()
+    settings, print_line = _prepare(toml_conf)
     commands = read_procfile(ROOT / "Procfile")
     try:
-        asyncio.run(_run(settings, commands, print_line))
+        asyncio.run(_run(settings, commands, print_line, fork_server))
     except asyncio.CancelledError:
         print_line(_NAME, "Ended at once, as asked: jobs in flight were cut off.")
         return 1
@@ -63,9 +69,8 @@ def _stop_at_once(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _prepare() -> tuple[Settings, LineHandler]:
+def _prepare(toml_conf: Mapping[str, Any]) -> tuple[Settings, LineHandler]:
     """Check all settings, and give the two secrets a value on the first run."""
-    toml_conf = read_toml()
     environment = read_environment()
     settings = load_settings(environment, toml_conf)
     open_breach_list(settings.passwords)
@@ -87,8 +92,13 @@ def _prepare() -> tuple[Settings, LineHandler]:
     return load_settings(read_environment(), toml_conf), print_line
 
 
-async def _run(settings: Settings, commands: Mapping[str, str], print_line: LineHandler) -> None:
-    service = Service(settings, commands, print_line)
+async def _run(
+    settings: Settings,
+    commands: Mapping[str, str],
+    print_line: LineHandler,
+    fork_server: ForkServer | None,
+) -> None:
+    service = Service(settings, commands, print_line, fork_server)
     _stop_on_signals(service)
     try:
         await service.start()

@@ -14,12 +14,13 @@ from worker.boot import VARIABLE
 from worker.errors import ServiceUnhealthy, ValkeyFailed
 from worker.supervisor.addresses import check_address
 from worker.supervisor.drain import drain_queues
-from worker.supervisor.forking import launch_fork_server
+from worker.supervisor.forking import ForkServer
 from worker.supervisor.guardian import Guardian
 from worker.supervisor.health import read_health_status
 from worker.supervisor.output import LineHandler
-from worker.supervisor.plan import WEB, plan_processes, web_ports
+from worker.supervisor.plan import WEB, plan_processes, plan_publishing, web_ports
 from worker.supervisor.stores import (
+    PUBLISHING,
     announce_ready,
     announce_stop,
     begin_generation,
@@ -45,9 +46,13 @@ class Service:
     """The processes of the Procfile with the broker and the database under them."""
 
     def __init__(
-        self, settings: Settings, commands: Mapping[str, str], on_line: LineHandler
+        self,
+        settings: Settings,
+        commands: Mapping[str, str],
+        on_line: LineHandler,
+        fork_server: ForkServer | None = None,
     ) -> None:
-        """Start the guardian and the fork server alone.
+        """Start the guardian alone.
 
         `commands` are the Procfile's; `on_line` gets what the processes print, and what happens.
         """
@@ -56,7 +61,7 @@ class Service:
         self._on_line = on_line
         self._stopping = asyncio.Event()
         self._guardian = Guardian()
-        self._fork_server = launch_fork_server()
+        self._fork_server = fork_server
         self._supervisor = Supervisor(on_line, self._inform_guardian, fork_server=self._fork_server)
         self._valkey = EmbeddedValkey(
             settings.var_dir, report=self._report, is_wanted=lambda: not self.is_stopping
@@ -87,7 +92,7 @@ class Service:
         if not self.is_stopping:
             self._generation = await asyncio.to_thread(begin_generation, self._settings)
         if not self.is_stopping:
-            await asyncio.to_thread(publish_queue_keys, self._settings, self._redis_url)
+            await self._publish_queue_keys()
             await self._start_processes()
 
     async def serve(self) -> None:
@@ -127,6 +132,13 @@ class Service:
             return self._settings.redis_url
         self._valkey.start()
         return self._valkey.url
+
+    async def _publish_queue_keys(self) -> None:
+        """Publish by a process that has loaded the client of Redis, which this one seldom needs."""
+        environment = plan_publishing(self._settings, self._redis_url)
+        server = self._fork_server
+        if server is None or not await server.call(PUBLISHING, environment):
+            await asyncio.to_thread(publish_queue_keys, self._settings, self._redis_url)
 
     async def _start_processes(self) -> None:
         """Start the shim before the others, as it loads longest.

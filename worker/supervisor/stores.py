@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
-from config import ConfigurationError, Settings
+from catfeeder.errors import CatFeederError
+from config import ConfigurationError, Settings, current_settings
 from models.db.database import bind_tables, build_database, hold_connection, open_database
 from models.migrate import migrate
 from models.sealing.keys import is_key_recorded
 from models.server import begin_supervised_boot, is_stopping, record_ready, record_stop
+
+#: What publishes the queue keys in a process of its own, for the fork server.
+PUBLISHING: Final = "worker.supervisor.stores:publish_in_own_process"
 
 
 def check_broker(redis_url: str) -> None:
@@ -67,6 +72,17 @@ def publish_queue_keys(settings: Settings, redis_url: str) -> None:
 
     with connect_redis(redis_url) as client:
         publish(client, queue_sealer(settings))
+
+
+def publish_in_own_process() -> int:
+    """Publish as the settings of this process say, and return its exit status."""
+    try:
+        settings = current_settings()
+        open_database(settings)
+        publish_queue_keys(settings, settings.required_redis_url())
+    except CatFeederError:
+        return 1
+    return 0
 
 
 def announce_ready(generation: int) -> None:

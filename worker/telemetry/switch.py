@@ -37,7 +37,11 @@ def keep_out_unwanted(process: str) -> None:
 
     redis loads all of it wherever it is installed. FastAPI needs its interfaces, and `web` them.
     """
-    if is_wanted() or _PACKAGE in sys.modules:
+    if sys.modules.get(_PACKAGE) is not None:
+        return
+    if is_wanted():
+        # The process that this one is a fork of may have kept it out.
+        sys.modules.pop(_PACKAGE, None)
         return
     # An import then fails as if it were not installed.
     sys.modules[_PACKAGE] = None  # type: ignore[assignment]
