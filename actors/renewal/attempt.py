@@ -15,7 +15,7 @@ from actors.events.audit import record
 from actors.events.kinds import EventKind
 from actors.providers.config.breaker import apply_breaker, check_not_paused
 from actors.providers.errors import ProviderUnreachable
-from actors.providers.http.late_answers import LateAnswer
+from actors.providers.http.exchanges.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.client_authentication.methods import list_clients
 from actors.providers.protocol.token_endpoint import TokenResponse

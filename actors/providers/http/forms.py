@@ -20,6 +20,7 @@ from requests.utils import DEFAULT_ACCEPT_ENCODING
 
 from actors.providers.http.addresses import check_url
 from actors.providers.http.availability import check_available
+from actors.providers.http.exchanges.kept_alive import Answer, Outgoing, exchange
 from actors.providers.http.transport import (
     USER_AGENT,
     check_no_redirect,
@@ -97,22 +98,51 @@ def _write_body(parameters: Parameters, encoding: Format) -> bytes | None:
     return text.encode()
 
 
+class WrittenAuth(AuthBase):
+    """The headers of an authentication that writes the same ones for each request, written once."""
+
+    def __init__(self, auth: AuthBase) -> None:
+        self.headers = _write_headers(auth)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add them."""
+        request.headers.update(self.headers)
+        return request
+
+
+def _write_headers(auth: AuthBase) -> CaseInsensitiveDict[str]:
+    request = requests.PreparedRequest()
+    request.headers = CaseInsensitiveDict()
+    return auth(request).headers
+
+
 def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
     if auth is None:
         return headers
-    request = requests.PreparedRequest()
-    request.headers = CaseInsensitiveDict()
-    added = auth(request).headers
+    added = auth.headers if isinstance(auth, WrittenAuth) else _write_headers(auth)
     return {**{name: it for name, it in headers.items() if name not in added}, **added}
 
 
 def _send(
     method: str, url: str, query: str, body: bytes | None, headers: Mapping[str, str]
-) -> urllib3.BaseHTTPResponse:
-    oauth = current_settings().oauth
+) -> Answer:
     pool, path = shared_adapter().find_pool(url)
     if query:
         path += ("&" if "?" in path else "?") + query
+    answer: Answer | None = None
+    if body is not None:
+        seconds = current_settings().oauth.read_timeout_seconds
+        answer = exchange(pool, Outgoing(method, path, body, headers), seconds)
+    answer = answer or _open(pool, method, path, body, headers)
+    annotate({"http.request.method": method, "http.response.status_code": answer.status})
+    return answer
+
+
+def _open(
+    pool: Any, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> urllib3.BaseHTTPResponse:
+    """Send a request on a new connection, or whatever http.client alone knows how to send."""
+    oauth = current_settings().oauth
     answer: urllib3.BaseHTTPResponse = pool.urlopen(
         method,
         path,
@@ -128,13 +158,10 @@ def _send(
         preload_content=False,
         decode_content=False,
     )
-    annotate({"http.request.method": method, "http.response.status_code": answer.status})
     return answer
 
 
-def read_answer(
-    answer: urllib3.BaseHTTPResponse, *, is_any_status: bool = False
-) -> requests.Response:
+def read_answer(answer: Answer, *, is_any_status: bool = False) -> requests.Response:
     """Return an answer with its body read, of any status but those below.
 
     With `is_any_status` the caller looks at 5xx and 429 as well.
@@ -148,7 +175,7 @@ def read_answer(
     return response if is_any_status else check_available(response)
 
 
-def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:
+def _read(answer: Answer) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
     headers: Any = answer.headers  # Case-insensitive, as those of requests are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
 import ssl
 import time
@@ -20,6 +21,8 @@ from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.addresses import resolve, resolve_permitted
 from actors.providers.http.happy_eyeballs import connect_any
 from config import current_settings, is_allowed
+
+_HOST_LINE: Final = re.compile(rb"\r\n(Host: [!-~]+)\r\n")
 
 
 class _DeadlineStream(socket.SocketIO):
@@ -94,9 +97,26 @@ def check_before_send(check: Callable[[], None]) -> Iterator[None]:
         _send_check.reset(before)
 
 
+def check_sending() -> None:
+    """Do what `check_before_send` says, right before a request is sent."""
+    check = _send_check.get()
+    if check is not None:
+        check()
+
+
+def hand_over_late(connection: Any) -> None:
+    """Let `keep_late_connections` have the socket of a request that has met its deadline."""
+    keep, sock = _late_keeper.get(), connection.sock
+    if keep is not None and sock is not None:
+        connection.sock = None
+        keep(sock)
+
+
 class _SingleWriteConnection(HTTPConnection):
     """Sends head and body of a request in one write, which costs one system call instead of two."""
 
+    #: As http.client has written it in the first request.
+    host_line = ""
     _parts: list[bytes] | None = None
 
     def request(self, method: str, *args: Any, **options: Any) -> None:
@@ -108,19 +128,16 @@ class _SingleWriteConnection(HTTPConnection):
             self._parts = None
         if self.sock is None:
             self.connect()
-        check = _send_check.get()
-        if check is not None:
-            check()
-        self.send(b"".join(parts))
+        check_sending()
+        request = b"".join(parts)
+        self.host_line = _find_host_line(request)
+        self.send(request)
 
     def getresponse(self) -> Any:
         try:
             return super().getresponse()
         except TimeoutError:
-            keep, sock = _late_keeper.get(), self.sock
-            if keep is not None and sock is not None:
-                self.sock = None
-                keep(sock)
+            hand_over_late(self)
             raise
 
     def send(self, data: Any) -> None:
@@ -128,6 +145,11 @@ class _SingleWriteConnection(HTTPConnection):
             super().send(data)
         else:
             self._parts.append(data)
+
+
+def _find_host_line(request: bytes) -> str:
+    found = _HOST_LINE.search(request)
+    return "" if found is None else found[1].decode()
 
 
 class _GuardedHTTPConnection(_SingleWriteConnection):

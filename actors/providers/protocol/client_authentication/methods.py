@@ -15,6 +15,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from actors.errors import FailureKind
 from actors.providers.errors import ProviderNotConfigured, ProviderRefused
+from actors.providers.http.forms import WrittenAuth
 from actors.providers.protocol.client_authentication.assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
@@ -143,7 +144,8 @@ def authorization_of(provider: Provider) -> AuthBase | None:
     Some providers take the secret alone, as the user name of Basic or as a bearer token.
     """
     if "authorization" not in provider.prepared:
-        provider.prepared["authorization"] = _build_authorization(provider)
+        built = _build_authorization(provider)
+        provider.prepared["authorization"] = built and WrittenAuth(built)
     known: AuthBase | None = provider.prepared["authorization"]
     return known
 

@@ -1,0 +1,220 @@
+"""Exchange on a connection that is kept alive: one write, and one look at an ordinary answer.
+
+http.client and urllib3 read all other answers: in chunks or packed, long or slow, or the last of
+their connection. They take three times as much CPU time, and each renewal is one exchange.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Protocol
+
+import urllib3
+from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
+
+from actors.providers.http.pools import DeadlineSocket, check_sending, hand_over_late
+
+#: A whole head (RFC 9112 sections 4 and 5) of a final answer, without anything that is obsolete.
+_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9]{2})(?: [^\r\n\0]*)?"
+    rb"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*)*)\r\n\r\n"
+)
+#: A longer answer is read in pieces, so that its bound holds.
+_MAX_LENGTH: Final = 65_536
+_LENGTH: Final = re.compile("[0-9]{1,5}")
+#: They have no body, whatever their head says.
+_WITHOUT_BODY: Final = (204, 304)
+
+
+class Answer(Protocol):
+    """An answer whose head is read."""
+
+    status: int
+    headers: Any
+
+    def stream(self, amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
+        """Yield the body."""
+
+    def close(self) -> None:
+        """Give up what is left of the body."""
+
+    def release_conn(self) -> None:
+        """Put the connection back, unless it is back."""
+
+
+class WholeAnswer:
+    """An answer that has come as a whole, and whose connection is back in its pool."""
+
+    __slots__ = ("_body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+
+    def stream(self, _amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
+        """Yield the body, which nothing has packed."""
+        del decode_content
+        yield self._body
+
+    def close(self) -> None:
+        """Do nothing: nothing is left."""
+
+    def release_conn(self) -> None:
+        """Do nothing: it is back."""
+
+
+class Outgoing(NamedTuple):
+    """A request with a body, as it is sent; `path` has the query."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def exchange(pool: Any, request: Outgoing, seconds: float) -> Answer | None:
+    """Send a request on a connection of the pool that is open, and return the answer.
+
+    None where there is no such connection, or `urlopen` alone knows how: nothing was sent. The
+    errors are those of `urlopen` without retries.
+    """
+    if pool.proxy is not None:
+        return None
+    connection = pool._get_conn()
+    text = None if connection.sock is None else _write(request, connection.host_line)
+    if text is None:
+        pool._put_conn(connection)
+        return None
+    stream = DeadlineSocket(connection.sock, seconds).makefile("rb")
+    try:
+        _send(connection, text, seconds)
+        arrived = _await_first_bytes(stream, connection)
+        whole = _read_whole(stream, arrived, pool, connection)
+        return whole or _read_head(stream, pool, connection, request.method)
+    except BaseException as error:
+        stream.close()
+        connection.close()
+        pool._put_conn(connection)
+        if (translated := _translate(error, pool, request.path)) is None:
+            raise
+        raise translated from error
+
+
+def _write(request: Outgoing, host_line: str) -> bytes | None:
+    """Return a request's text; None where http.client might refuse it, or write it otherwise."""
+    method, path, body, headers = request
+    lines = [f"{method} {path} HTTP/1.1", host_line, f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    head = "\r\n".join(lines)
+    is_plain = head.isascii() and head.count("\n") == head.count("\r") == len(lines) - 1
+    if not is_plain or "\0" in head or " " in path or not host_line:
+        return None
+    return b"%b\r\n\r\n%b" % (head.encode(), body)
+
+
+def _send(connection: Any, request: bytes, seconds: float) -> None:
+    connection.timeout = seconds
+    connection.sock.settimeout(seconds)
+    check_sending()
+    # The answer may have come before.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.sock.sendall(request)
+
+
+def _await_first_bytes(stream: io.BufferedReader, connection: Any) -> bytes:
+    try:
+        return stream.peek()
+    except TimeoutError:
+        hand_over_late(connection)
+        raise
+
+
+def _read_whole(
+    stream: io.BufferedReader, arrived: bytes, pool: Any, connection: Any
+) -> WholeAnswer | None:
+    """Return an ordinary answer; None, with nothing taken out of the stream, for any other."""
+    if (found := _HEAD.match(arrived)) is None:
+        return None
+    status, headers = int(found[1]), _read_headers(found[2])
+    length = headers.get("Content-Length", "")
+    is_ordinary = (
+        _LENGTH.fullmatch(length) is not None
+        and int(length) <= _MAX_LENGTH
+        and status not in _WITHOUT_BODY
+        and headers.get("Connection", "keep-alive").lower() == "keep-alive"
+        and "Transfer-Encoding" not in headers
+        and "Content-Encoding" not in headers
+    )
+    if not is_ordinary:
+        return None
+    stream.read(found.end())
+    body = stream.read(int(length))
+    if len(body) < int(length):
+        raise http.client.IncompleteRead(body, int(length) - len(body))
+    stream.close()
+    if len(arrived) > found.end() + int(length):
+        # What has come behind the answer is no answer to the next request.
+        connection.close()
+    pool._put_conn(connection)
+    return WholeAnswer(status, headers, body)
+
+
+def _read_headers(lines: bytes) -> urllib3.HTTPHeaderDict:
+    headers = urllib3.HTTPHeaderDict()
+    for line in lines.decode("iso-8859-1").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        headers.add(name, value.strip(" \t"))
+    return headers
+
+
+class _Stream:
+    """What http.client reads from in place of a socket: a stream that is there already."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return self._stream
+
+
+def _read_head(
+    stream: io.BufferedReader, pool: Any, connection: Any, method: str
+) -> urllib3.HTTPResponse:
+    """Return an answer whose body is still to be read, as `urlopen` does."""
+    source: Any = _Stream(stream)
+    head = http.client.HTTPResponse(source, method=method)
+    try:
+        head.begin()
+    except TimeoutError:
+        hand_over_late(connection)
+        raise
+    if head.will_close:
+        connection.close()
+    return urllib3.HTTPResponse(
+        body=head,
+        headers=urllib3.HTTPHeaderDict(head.getheaders()),
+        status=head.status,
+        preload_content=False,
+        decode_content=False,
+        original_response=head,
+        pool=pool,
+        connection=connection,
+        request_method=method,
+    )
+
+
+def _translate(error: BaseException, pool: Any, path: str) -> Exception | None:
+    """Return what `urlopen` raises in place of an error; None where it raises the error itself."""
+    if isinstance(error, ssl.SSLError):
+        return SSLError(error)
+    if isinstance(error, TimeoutError):
+        return ReadTimeoutError(pool, path, "The time of the answer is over.")
+    if isinstance(error, OSError | http.client.HTTPException):
+        return ProtocolError("The connection broke off.", error)
+    return None
