@@ -49,7 +49,7 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 #: Discards the letter ARGV[1]; returns whether it was there.
 DISCARD: Final = Script(f"{_REMOVE} return 1", runs_when_full=True)
 
-# Of two replays at once one finds the letter gone. KEYS[4..6] and ARGV[2..8] are those of
+# Of two replays at once one finds the letter gone. KEYS[4..6] and ARGV[2..6] are those of
 # ENQUEUE_SCRIPT: KEYS[6] is the job's record, and KEYS[7] the announcement of its end, which no
 # caller that waits from now on must get. At-least-once delivery may leave two letters of one job:
 # while it waits or runs, and once it has succeeded, the other one stays.

@@ -14,6 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from catfeeder.errors import MessageTooLarge
 from catfeeder.messages import MessageType
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, find_key
+from catfeeder.queue.jobs.index import INDEX_TEXT, index_key
 from catfeeder.queue.jobs.parts import seal_job
 from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.jobs.store import JobRecord, JobStatus
@@ -31,9 +32,6 @@ from catfeeder.queue.trace_context import build_trace_options
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"
-#: The channel on which a queue that was empty announces a message. A busy worker takes the next
-#: message anyway, and a lost notification delays an idle one by a poll interval.
-NOTIFICATION_PREFIX: Final = f"{NAMESPACE}:bell:"
 #: A hash with an entry for each worker, as JSON: its `release`, and in `per_second` how many
 #: messages of each queue it can perform.
 WORKERS_KEY: Final = f"{NAMESPACE}:workers"
@@ -53,13 +51,15 @@ MAX_QUEUE_LENGTH: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the app's lane after it, in
 # one round trip. All of it happens or nothing: no message is there without its job, and no job
-# twice. The script returns how many messages are to be sorted into lanes now.
+# twice. A busy worker takes the next message anyway, so one that is idle is woken. The script
+# returns how many messages are to be sorted into lanes now.
 ENQUEUE_SCRIPT: Final = Script(f"""
 {NOTE_TEXT}
+{INDEX_TEXT}
 if math.max(redis.call('LLEN', KEYS[1]), redis.call('HLEN', KEYS[2])) >= {MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
-local id, body, queue, app, cost, job = unpack(ARGV)
+local id, body, app, cost, job = unpack(ARGV)
 if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
     return redis.call('LLEN', KEYS[1])
 end
@@ -67,9 +67,10 @@ if KEYS[3] then
     redis.call('HSET', KEYS[3], 'status', 'queued', 'message', id, 'job', job)
     redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
+if KEYS[4] then add_to_index(KEYS[4], string.sub(KEYS[3], {len(job_key("")) + 1})) end
 redis.call('HSET', KEYS[2], id, body)
 local waiting = redis.call('RPUSH', KEYS[1], id)
-note(KEYS, id, app or '', cost or '', waiting, '{NOTIFICATION_PREFIX}' .. queue)
+note(id, app or '', cost or '')
 return waiting
 """)
 
@@ -144,11 +145,16 @@ def assign_redis_id(message: Message[Any]) -> Message[Any]:
 
 
 def build_enqueue(
-    message: Message[Any], job: JobRecord | None, encoder: SealedEncoder, cost: int | None = None
+    message: Message[Any],
+    job: JobRecord | None,
+    encoder: SealedEncoder,
+    cost: int | None = None,
+    *,
+    is_listed: bool = False,
 ) -> Call:
     """Return the call that sends a message of `assign_redis_id`, with the record of its job.
 
-    Workers assume a usual cost where it is left out.
+    Workers assume a usual cost where it is left out. The app's index gets a job that `is_listed`.
 
     Raises:
         MessageTooLarge: No worker would read it.
@@ -158,12 +164,14 @@ def build_enqueue(
     body = encoder.encode(message.asdict())
     if len(body) > MAX_MESSAGE_BYTES:
         raise MessageTooLarge
-    arguments = [message.options["redis_message_id"], body, message.queue_name]
+    arguments = [message.options["redis_message_id"], body]
     if job is not None:
         keys.append(job_key(job.id))
         redis_message_id, key = message.options["redis_message_id"], find_key(message.options)
         sealed = seal_job(encoder.sealer, job, redis_message_id, key)
         arguments += [job.app, cost or "", sealed]
+        if is_listed:
+            keys.append(index_key(job.app))
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 

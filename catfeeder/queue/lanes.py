@@ -8,7 +8,9 @@ Beside the list `catfeeder:passwords` and its bodies there are
 - `.turns`, the list of the apps that have such a lane, in the order of their turns;
 - `.lanes`, for each message that waits or is in flight, its cost and app as `<cost>:<app>`;
 - `.backlog`, for each app the cost of all that waits;
-- `.unsorted`, the apps that have been announced since workers last sorted.
+- `.idle`, the channels of the workers that wait for a message, each as what follows
+  `catfeeder:bell:`. A worker that may take any message has its own, `<queue>:<worker>`; those that
+  hold no more than so many of an app share that of the queue.
 
 The costs are those of `actors.passwords.costs`. The names are derived from the list's within the
 scripts: a queue lives on one server.
@@ -20,26 +22,45 @@ from typing import Final
 
 from catfeeder.queue.lua_scripts import Script
 
+#: The channels on which workers are woken begin so.
+NOTIFICATION_PREFIX: Final = "catfeeder:bell:"
+#: How many workers that have died are passed over by one message.
+_MOST_TRIED: Final = 8
+
 #: Names the keys of the queue KEYS[1] within a script.
 NAMES_TEXT: Final = """
 local lanes, turns = KEYS[1] .. '.lanes', KEYS[1] .. '.turns'
-local backlog, unsorted = KEYS[1] .. '.backlog', KEYS[1] .. '.unsorted'
+local backlog, idle = KEYS[1] .. '.backlog', KEYS[1] .. '.idle'
 local function lane(app) return KEYS[1] .. '.lane:' .. app end
 """
 
-#: Notes that the message `id` of `app` has been appended as the last of `waiting`, and announces it
-#: on the channel ARGV[1] unless more of that app waits: then idle workers cannot take it, or have
-#: been notified. What of this cannot be done fails nothing: the message is there, and workers sort
-#: one without a note as well.
-NOTE_TEXT: Final = f"""
-local function note(KEYS, id, app, cost, waiting, channel)
-{NAMES_TEXT}
-redis.pcall('HSET', lanes, id, cost .. ':' .. app)
-if cost ~= '' then redis.pcall('HINCRBY', backlog, app, cost) end
-local is_first = redis.pcall('SADD', unsorted, app) == 1
-if (waiting == 1 or is_first) and redis.pcall('LLEN', lane(app)) == 0 then
-    redis.pcall('PUBLISH', channel, '')
+#: Wakes one of the workers that wait for a message, for one of `app`. A worker that has died hears
+#: nothing, so the next is tried. Those that share a channel take none of an app that has sorted
+#: messages waiting, or are awake.
+WAKE_TEXT: Final = f"""
+local function wake(app)
+    for _ = 1, {_MOST_TRIED} do
+        local channel = redis.pcall('SPOP', idle)
+        if type(channel) ~= 'string' then return end
+        if not string.find(channel, ':', 1, true) and redis.pcall('LLEN', lane(app)) ~= 0 then
+            redis.pcall('SADD', idle, channel)
+            return
+        end
+        local heard = redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. channel, '')
+        if type(heard) == 'number' and heard > 0 then return end
+    end
 end
+"""
+
+#: Notes that the message `id` of `app` has been appended. What of this cannot be done fails
+#: nothing: the message is there, and workers sort one without a note as well.
+NOTE_TEXT: Final = f"""
+{NAMES_TEXT}
+{WAKE_TEXT}
+local function note(id, app, cost)
+    redis.pcall('HSET', lanes, id, cost .. ':' .. app)
+    if cost ~= '' then redis.pcall('HINCRBY', backlog, app, cost) end
+    wake(app)
 end
 """
 
@@ -71,3 +92,8 @@ return bodies
 def backlog_key(queue_key: str) -> str:
     """Return the key of the hash that has for each app the cost of all that waits."""
     return f"{queue_key}.backlog"
+
+
+def idle_key(queue_key: str) -> str:
+    """Return the key of the set of channels on which workers wait to be woken."""
+    return f"{queue_key}.idle"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis
 from dramatiq import Broker, Middleware, Worker
 
-from catfeeder.queue.broker import NOTIFICATION_PREFIX
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.redis.faults import describe_loss
 
 _LOG = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Notification(threading.Event):
 class QueueNotifier(Middleware):
     """Listens for the queues of a process, in one thread and on one connection.
 
+    Of each queue there is a channel for all of its workers, and one for each of them alone.
     Notifications carry no messages. A lost notification delays a consumer by one poll interval.
     """
 
@@ -53,6 +54,8 @@ class QueueNotifier(Middleware):
         self._events: dict[str, Notification] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread()
+        #: Ends the names of the channels on which this process alone is woken.
+        self._own = ""
         # True from the start, so that the first failure is logged and no further one.
         self._is_listening = True
 
@@ -63,7 +66,9 @@ class QueueNotifier(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Begin to listen for the queues that the worker consumes."""
         queues = broker.get_declared_queues() & set(worker.consumers)
-        channels = [f"{NOTIFICATION_PREFIX}{name}" for name in queues]
+        self._own = f":{cast('Any', broker).broker_id}"
+        common = [f"{NOTIFICATION_PREFIX}{name}" for name in queues]
+        channels = [*common, *(name + self._own for name in common)]
         self._stopping.clear()
         self._thread = threading.Thread(
             target=self._listen, args=channels, name="notifier", daemon=True
@@ -73,10 +78,10 @@ class QueueNotifier(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Request the thread to stop."""
         self._stopping.set()
-        # The notification ends the thread's own wait; for other processes it is a harmless fetch.
+        # The notification ends the thread's own wait.
         with contextlib.suppress(redis.RedisError):
             for name in self._events:
-                self._client.publish(f"{NOTIFICATION_PREFIX}{name}", b"")
+                self._client.publish(f"{NOTIFICATION_PREFIX}{name}{self._own}", b"")
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Wait until the connection is no longer in use: the broker is closed next."""
@@ -104,4 +109,5 @@ class QueueNotifier(Middleware):
     def _notify(self, message: dict[str, Any]) -> None:
         self._is_listening = True
         # The confirmation of a subscription counts too: earlier notifications may have been lost.
-        self.event_of(message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)).set()
+        name = message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)
+        self.event_of(name.removesuffix(self._own)).set()

@@ -16,7 +16,8 @@ from actors.events.audit import record
 from actors.events.kinds import EventKind
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import CONTROL
-from catfeeder.queue.broker import NOTIFICATION_PREFIX, PAUSED_KEY
+from catfeeder.queue.broker import PAUSED_KEY
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.redis.connection import translate_redis_errors
 from models.db.database import transaction
 

@@ -100,7 +100,7 @@ class JobStore(JobReader):
             return self._run(start)
         # An app's own message: the web process has indexed all others.
         with translate_redis_errors():
-            index = build_addition([(run.key.app, run.job_id)])
+            index = build_addition(run.key.app, run.job_id)
             began, _ = call_scripts(self._client, [start, index])
             if isinstance(began, Exception):
                 raise began

@@ -45,21 +45,6 @@ def test_a_message_that_is_sent_twice_has_two_places(producer: SealedBroker) -> 
     assert producer.depth("control") == 2
 
 
-def test_a_queue_that_was_empty_announces_a_message(
-    producer: SealedBroker, valkey: ValkeyServer
-) -> None:
-    with valkey.client.pubsub(ignore_subscribe_messages=True) as listener:
-        listener.psubscribe("catfeeder:bell:*")
-        listener.get_message(timeout=1)
-        # When two messages come to one queue, and one to another
-        for message_type in (HASH_PASSWORD, HASH_PASSWORD, RENEW_OATHS):
-            producer.enqueue(build_message(message_type, {}))
-        received = [listener.get_message(timeout=0.1) for _ in range(4)]
-    # Then each queue has announced one: a worker that is awake takes the others anyway
-    channels = [message["channel"] for message in received if message]
-    assert channels == [b"catfeeder:bell:passwords", b"catfeeder:bell:control"]
-
-
 def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
     producer: SealedBroker, valkey: ValkeyServer
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from redis.client import PubSub
 
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
-from catfeeder.queue.broker import NOTIFICATION_PREFIX
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.redis.connection import connect_redis
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
@@ -125,7 +126,10 @@ def test_a_worker_listens_for_its_own_queues_alone(
 ) -> None:
     start_worker(threads=1, queues=[PASSWORDS])
     wait_until(lambda: listeners(valkey) == 1)
-    assert valkey.client.pubsub_channels() == [f"{NOTIFICATION_PREFIX}{PASSWORDS}".encode()]
+    channels = {os.fsdecode(channel) for channel in valkey.client.pubsub_channels()}
+    queues = {name.removeprefix(NOTIFICATION_PREFIX).partition(":")[0] for name in channels}
+    assert queues == {PASSWORDS}
+    assert len(channels) == 2
 
 
 def test_a_notification_between_fetch_and_wait_ends_the_wait(

@@ -13,8 +13,9 @@ import sys
 from typing import Final
 
 from catfeeder.messages import CATALOGUE
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NAMESPACE
 from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX, job_key
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.lua_scripts import NOTHING_KEY
 from catfeeder.queue.redis.faults import GRANTS
 from config import current_settings
@@ -24,10 +25,11 @@ _PASSWORD_BYTES: Final = 32
 _COMMANDS: Final = (
     *("eval", "evalsha", "script|load"),
     *("exists", "expire", "hget", "hgetall", "hincrby", "hlen", "hset", "llen", "rpush", "sadd"),
+    *("spop",),
     *("publish", "blmove", "psubscribe", "punsubscribe", "subscribe", "unsubscribe"),
     *("ping", "select"),
 )
-_QUEUE_PARTS: Final = ("", ".msgs", ".lanes", ".backlog", ".unsorted")
+_QUEUE_PARTS: Final = ("", ".msgs", ".lanes", ".backlog", ".idle")
 
 
 def print_redis_acl(app: str | None) -> int:
@@ -58,7 +60,9 @@ def list_app_rules(app: str) -> list[str]:
     for queue in queues:
         names = (*_QUEUE_PARTS, f".lane:{app}")
         keys += [f"{NAMESPACE}:{queue}{part}" for part in names]
-    channels = [f"{CHANNEL_PREFIX}*", *(f"{NOTIFICATION_PREFIX}{queue}" for queue in queues)]
+    channels = [f"{CHANNEL_PREFIX}*"]
+    for queue in queues:
+        channels += [f"{NOTIFICATION_PREFIX}{queue}", f"{NOTIFICATION_PREFIX}{queue}:*"]
     return [
         *(f"~{key}" for key in keys),
         *(f"&{channel}" for channel in channels),

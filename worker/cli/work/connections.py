@@ -149,7 +149,7 @@ def _perform(client: Client, message_type: MessageType, **arguments: Any) -> Any
     """Ask for a job in the name of the acting app, let it be listed, and return its result."""
     job = client.enqueue(message_type, **arguments)
     with translate_redis_errors():
-        call_script(client.redis, build_addition([(acting_app.get(), job.id)]))
+        call_script(client.redis, build_addition(acting_app.get(), job.id))
     return job.result(timeout=_JOB_SECONDS)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, PAUSED_KEY
-from catfeeder.queue.lanes import NAMES_TEXT
+from catfeeder.queue.broker import NAMESPACE, PAUSED_KEY
+from catfeeder.queue.lanes import NAMES_TEXT, NOTIFICATION_PREFIX, WAKE_TEXT
 
 #: How many messages are sorted in one step: a few milliseconds of the server's time.
 _SORTED_AT_ONCE: Final = 500
@@ -35,7 +35,9 @@ end
 #: are notified of what a fetch left unsorted: it may be of an app that has nothing in hand.
 LANES_TEXT: Final = f"""
 {NAMES_TEXT}
+{WAKE_TEXT}
 {_CLAIM_TEXT}
+local queue_name = string.sub(KEYS[1], {len(NAMESPACE) + 2})
 local function read_note(id)
     local cost, app = string.match(redis.call('HGET', lanes, id) or '', '^(%d*):(.*)$')
     return tonumber(cost), app
@@ -64,15 +66,13 @@ local function keep_types()
     keep_type(KEYS[2], 'hash')
     keep_type(lanes, 'hash')
     keep_type(backlog, 'hash')
-    keep_type(unsorted, 'set')
 end
 local function is_idle()
-    if redis.call('EXISTS', KEYS[1], turns, backlog, unsorted) > 0 then return false end
+    if redis.call('EXISTS', KEYS[1], turns, backlog) > 0 then return false end
     keep_type(KEYS[2], 'hash')
     return true
 end
 local function is_paused()
-    local queue_name = string.sub(KEYS[1], {len(NAMESPACE) + 2})
     return redis.call('HEXISTS', '{PAUSED_KEY}', queue_name) == 1
 end
 local function push(command, app, id)
@@ -85,12 +85,22 @@ local function sort(usual_cost)
         if not id then break end
         push('RPUSH', add_note(id, usual_cost), id)
     end
-    redis.call('DEL', unsorted)
 end
 local function notify_unsorted()
     if redis.call('EXISTS', KEYS[1]) == 0 then return end
-    local queue_name = string.sub(KEYS[1], {len(NAMESPACE) + 2})
     redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue_name, '')
+end
+local function own_channel(worker, limit)
+    return limit == 0 and queue_name .. ':' .. worker or queue_name
+end
+local function stand_by(channel)
+    if string.sub(queue_name, -3) == '.DQ' then return end
+    keep_type(idle, 'set')
+    redis.call('SADD', idle, channel)
+end
+local function stand_down(channel)
+    redis.pcall('SREM', idle, channel)
+    if redis.call('EXISTS', KEYS[1], turns) > 0 then wake('') end
 end
 local function pick_app(in_hand, limit)
     local best, fewest = nil, nil
@@ -114,7 +124,7 @@ local function take(in_hand, limit)
     return id
 end
 local function forget_what_is_gone()
-    if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', lanes, backlog, unsorted) end
+    if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', lanes, backlog) end
     if redis.call('EXISTS', KEYS[1]) == 1 then return end
     for _, app in ipairs(redis.call('HKEYS', backlog)) do
         if redis.call('EXISTS', lane(app)) == 0 then redis.call('HDEL', backlog, app) end

@@ -13,7 +13,8 @@ from actors.queue.spent_messages import SPENT_PREFIX
 from actors.telemetry.metrics import REQUEUED
 from actors.telemetry.series import OTHER
 from catfeeder.messages import QUEUES
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
+from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX, idle_key
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis.connection import translate_redis_errors
 from worker.consuming.in_flight.entries import Fetched, parse_entries
@@ -163,6 +164,8 @@ class InFlightMessages:
         """
         self._redis.zrem(HEARTBEATS_KEY, broker_id)
         self._redis.hdel(WORKERS_KEY, broker_id)
+        for queue_name in QUEUES:
+            self._redis.srem(idle_key(f"{NAMESPACE}:{queue_name}"), f"{queue_name}:{broker_id}")
 
     def read_releases(self) -> set[str]:
         """Return the releases of all workers that run now.

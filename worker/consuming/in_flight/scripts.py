@@ -22,7 +22,9 @@ for place = 7, #ARGV do
     local _, app = read_note(ARGV[place])
     if app and place < 7 + ARGV[6] then in_hand[app] = (in_hand[app] or 0) + 1 end
 end
-if is_idle() or is_paused() then count = 0 end
+local may_take = not is_idle()
+local may_stand_by = not (may_take and is_paused())
+if not (may_take and may_stand_by) then count = 0 end
 if count > 0 then
     keep_types()
     sort(tonumber(ARGV[5]))
@@ -37,7 +39,12 @@ for _ = 1, count do
     order[#order + 1] = id
 end
 if count > 0 then forget_what_is_gone() notify_unsorted() end
-if tonumber(ARGV[3]) > 0 and #order == 0 then
+local wanted = tonumber(ARGV[3])
+if wanted > 0 then
+    if #order == wanted then stand_down(own_channel(ARGV[2], limit))
+    elseif may_stand_by then stand_by(own_channel(ARGV[2], limit)) end
+end
+if wanted > 0 and #order == 0 then
     if redis.call('SCARD', KEYS[3]) <= #ARGV - 6 then return {{}} end
 end
 local found = {{}}
@@ -61,6 +68,7 @@ return found
 #: the first ARGV[6]. The app with the fewest of these has the first turn, and none gets more than
 #: ARGV[4] unless that is 0. ARGV[5] is what a message without a note costs. Each message is four
 #: values: its id, its body, how many workers died while they processed it, and whether it is spent.
+#: A worker that might have taken more is woken by the next message, and is the one for it.
 FETCH: Final = Script(_FETCH_TEXT, runs_when_full=True)
 
 #: Removes a message from its queue for good, unless it went to another worker meanwhile. Its id is

@@ -11,8 +11,9 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from catfeeder.errors import QueueUnreachable, QueueUnusable
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NAMESPACE
 from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.redis.faults import refuse_old_version

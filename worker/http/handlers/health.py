@@ -11,7 +11,8 @@ from redis.exceptions import NoScriptError, ResponseError
 import catfeeder
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, PAUSED_KEY
+from catfeeder.queue.broker import NAMESPACE, PAUSED_KEY
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.queue.lua_scripts import Script
 from catfeeder.queue.redis.connection import translate_redis_errors
 from models.db.database import is_answering

@@ -17,7 +17,6 @@ from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
-from catfeeder.queue.jobs.index import build_addition
 from catfeeder.queue.jobs.store import JobRecord
 from catfeeder.queue.lua_scripts import Call, call_scripts
 from catfeeder.queue.redis.connection import translate_redis_errors
@@ -88,7 +87,7 @@ class BatchingEnqueuer:
         prepared = [self._prepare(pending) for pending in batch]
         calls = [call for call in prepared if isinstance(call, Call)]
         with translate_redis_errors():
-            answers = iter(self._call([*calls, self._index(batch)]) if calls else ())
+            answers = iter(self._call(calls) if calls else ())
         return [
             self._read_answer(next(answers)) if isinstance(outcome, Call) else outcome
             for outcome in prepared
@@ -101,16 +100,11 @@ class BatchingEnqueuer:
             # Perhaps the server has taken them, and an error would deny that: it takes none twice.
             return self._call_scripts(self._client, calls)
 
-    @staticmethod
-    def _index(batch: list[_PendingMessage]) -> Call:
-        """Return the call that lets the jobs be listed; one that was not sent has no record."""
-        return build_addition((pending.job.app, pending.job.id) for pending in batch)
-
     def _prepare(self, pending: _PendingMessage) -> Call | Exception:
         """Return the call that sends a message, or why this message alone is not sent."""
         try:
             cost = self._admit(pending.message_type, pending.job.app, pending.message.kwargs)
-            return build_enqueue(pending.message, pending.job, self._encoder, cost)
+            return build_enqueue(pending.message, pending.job, self._encoder, cost, is_listed=True)
         except QueueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  Whatever it is, it is no other message's.

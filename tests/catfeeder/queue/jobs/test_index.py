@@ -11,8 +11,8 @@ from catfeeder.queue.lua_scripts import call_script
 def test_an_index_keeps_the_latest_ids_for_an_hour(client: Client) -> None:
     # Given more jobs of an app than an index holds, one of which was added again
     ids = [f"job-{number}" for number in range(MAX_JOBS + 2)]
-    call_script(client.redis, build_addition(("shop", one) for one in ids))
-    call_script(client.redis, build_addition([("shop", ids[5]), ("bot", "job-x")]))
+    for app, job_id in [*(("shop", one) for one in ids), ("shop", ids[5]), ("bot", "job-x")]:
+        call_script(client.redis, build_addition(app, job_id))
     # Then the oldest are gone, the rest is in its order, and another app has its own
     kept = client.redis.zrange(index_key("shop"), 0, -1)
     assert kept == [one.encode() for one in ids[2:]]
