@@ -15,6 +15,7 @@ from dramatiq.brokers.redis import RedisBroker
 from redis import ConnectionPool
 
 import catfeeder
+from benchmarks.measuring.caretaker import ensure_caretaker
 from benchmarks.measuring.figures import Figure, spread, table
 from benchmarks.measuring.stack import SECRET_KEY
 from catfeeder.queue.keys import AppKey
@@ -31,7 +32,8 @@ _HASH: Final = "$2b$10$0123456789012345678901uL8hZ4yqg1VQ3m1m4nq7T0p3iVw4rGK"
 @contextmanager
 def lone_valkey() -> Iterator[str]:
     """Start a Valkey without consumers, and yield its URL."""
-    with tempfile.TemporaryDirectory(prefix="cf-") as directory:
+    ensure_caretaker()
+    with tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp") as directory:
         valkey = EmbeddedValkey(Path(directory))
         valkey.start()
         try:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import psutil
 
 import catfeeder
+from benchmarks.measuring.caretaker import ensure_caretaker
 from catfeeder.client import Client
 from catfeeder.queue.keys import AppKey
 from catfeeder.queue.requester import DEFAULT_APP
@@ -74,6 +75,7 @@ def core_seconds(process: psutil.Process) -> float:
 @contextmanager
 def new_stack() -> Iterator[Stack]:
     """Make the directory, and leave nothing of it or in it behind."""
+    ensure_caretaker()
     # The path of a unix socket must be short, wherever temporary files are kept.
     path = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
     directory = ServiceDirectory(path)
@@ -89,6 +91,7 @@ def running(
     command: Sequence[str], variables: Mapping[str, str], directory: Path | None = None
 ) -> Iterator[psutil.Process]:
     """Keep another process running for the block, and yield it."""
+    ensure_caretaker()
     process = subprocess.Popen(
         command,
         cwd=directory,

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.measuring.caretaker import ensure_caretaker
+
 _FOLDER: Final = Path(__file__).with_name("npm")
 _LOCK: Final = _FOLDER / "package-lock.json"
 #: The driver of SQLite is compiled where no build of it can be fetched.
@@ -54,6 +56,7 @@ def running_script(name: str, settings: dict[str, Any]) -> Iterator[tuple[int, d
     packages = install_packages()
     if packages is None:
         raise RuntimeError("Node or its packages are not there")
+    ensure_caretaker()
     # Node looks for packages beside the file that imports them.
     script = shutil.copy(_FOLDER / name, packages / name)
     process = subprocess.Popen(

