@@ -13,6 +13,7 @@ from benchmarks.console import pages
 from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throughput
 from benchmarks.measuring.figures import Figure, table
 from benchmarks.measuring.plot import draw
+from benchmarks.passwords import breach_lookup
 from benchmarks.renewals import rate, soak, soak_figures, sweep_cost
 from benchmarks.report import Measured, Plot, record
 from benchmarks.tokens import race, read, sign_ins
@@ -76,6 +77,7 @@ _STEPS: Final[dict[str, Callable[[], Measured]]] = {
     "sealed-send": _plain(sealed_send.measure),
     "accepting": _plain(accepting.measure),
     "throughput": _plain(throughput.measure),
+    "breach-lookup": _plain(breach_lookup.measure),
     "overload": _plain(overload.measure),
     "renewals": _plain(rate.measure),
     "renewals-at-the-default-interval": _plain(rate.measure_default),

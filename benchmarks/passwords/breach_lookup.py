@@ -1,7 +1,9 @@
-"""`python -m benchmarks.passwords.breach_lookup`: look-ups among 100 million leaked passwords.
+"""Breach list: what look-ups take among millions of leaked passwords, and what a filter takes.
 
-The list is made up: really so many sorted SHA-1s, random within their order. It takes 4.5 GB of the
-disk and some minutes, and is erased at the end unless a folder is named to keep it in.
+The list is made up: really so many sorted SHA-1s, random within their order. `make bench` has 10
+million, in a minute or two; `python -m benchmarks.passwords.breach_lookup` has 100 million, which
+take 4.5 GB of the disk and a quarter of an hour. It is erased at the end, unless a folder is named
+to keep it in.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +22,13 @@ from actors.passwords.breaches.bloom_builder import build_filter
 from actors.passwords.breaches.bloom_filter import BloomFilter
 from actors.passwords.breaches.digests import Hit
 from actors.passwords.breaches.sorted_file import SortedFile
+from benchmarks.measuring.figures import Figure, milliseconds, table
 
 _BUCKETS: Final = 1 << 16
 _DIGITS_BEHIND: Final = 36
 _LOOKUPS: Final = 20_000
 _LINE_BYTES: Final = 45
+_FALSE_POSITIVES: Final = 0.001
 
 
 def write_list(path: Path, entries: int) -> None:
@@ -40,18 +44,53 @@ def write_list(path: Path, entries: int) -> None:
             file.write("".join([f"{bucket:04X}{each}{end}" for each in rest]).encode())
 
 
-def measure(
-    find: Callable[[bytes], Hit | None], known: list[bytes], clock: Callable[[], float]
-) -> tuple[float, float, int]:
-    """Return the median and the 99th percentile in milliseconds, and how many were found."""
+def measure(entries: int = 10_000_000, kept: Path | None = None) -> list[Figure]:
+    """Make the list, or take the one that the folder has, and its filter, and look up in both."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="cf-"))
+    path, filtered = folder / "hashes", folder / "hashes.filter"
+    try:
+        if not path.exists():
+            write_list(path, entries)
+        known = _sample(path, _LOOKUPS)
+        began = time.process_time()
+        build_filter(path, filtered, _FALSE_POSITIVES, 1, lambda *_: None)
+        seconds = time.process_time() - began
+        return [
+            *_compare(f"sorted file of {entries:,}", path, SortedFile(path).find, known),
+            *_compare(f"filter of {entries:,}", filtered, BloomFilter(filtered).find, known),
+            Figure(f"a filter of {entries:,} is built", f"{seconds:.0f} s of a core"),
+        ]
+    finally:
+        if kept is None:
+            shutil.rmtree(folder)
+
+
+def _compare(
+    name: str, path: Path, find: Callable[[bytes], Hit | None], known: list[bytes]
+) -> Iterator[Figure]:
+    """Look up what the list has, and what it has not, by wall time and by core time."""
+    for what, digests in (("of the list", known), ("of others", [os.urandom(20) for _ in known])):
+        walls, found = _take_times(find, digests, time.perf_counter)
+        cores, _ = _take_times(find, digests, time.thread_time)
+        yield Figure(
+            f"look-ups {what}, {name} ({path.stat().st_size / 1e9:.2f} GB)",
+            f"{milliseconds(walls)}; {found:,} of {len(digests):,} found",
+            f"core time: {milliseconds(cores)}",
+            goal="under 1 ms",
+        )
+
+
+def _take_times(
+    find: Callable[[bytes], Hit | None], digests: list[bytes], clock: Callable[[], float]
+) -> tuple[list[float], int]:
+    """Return the seconds that each look-up takes, and how many are found."""
     durations, found = [], 0
-    for digest in known:
+    for digest in digests:
         began = clock()
         hit = find(digest)
-        durations.append((clock() - began) * 1000)
+        durations.append(clock() - began)
         found += hit is not None
-    durations.sort()
-    return durations[len(durations) // 2], durations[len(durations) * 99 // 100], found
+    return durations, found
 
 
 def _sample(path: Path, count: int) -> list[bytes]:
@@ -65,48 +104,17 @@ def _sample(path: Path, count: int) -> list[bytes]:
     return digests[:-1]
 
 
-def _report(name: str, path: Path, find: Callable[[bytes], Hit | None], known: list[bytes]) -> None:
-    others = [os.urandom(20) for _ in known]
-    print(f"{name} ({path.stat().st_size / 1e9:.2f} GB)")
-    for what, digests in (("of the list", known), ("others", others)):
-        # The first time, parts of the list may be on the disk alone.
-        for times, clock in (
-            ("first", time.perf_counter),
-            ("again", time.perf_counter),
-            ("core time", time.thread_time),
-        ):
-            median, late, found = measure(find, digests, clock)
-            print(
-                f"- {len(digests):,} {what}, {times}: median {median:.3f} ms, 99 % within "
-                f"{late:.3f} ms; {found:,} found",
-                flush=True,
-            )
-
-
 def main(arguments: list[str]) -> int:
-    """Make the list and its filter, and print what look-ups in both take."""
+    """Print what look-ups take among as many as are asked for."""
     parser = argparse.ArgumentParser(prog="benchmarks.passwords.breach_lookup")
     parser.add_argument("--entries", type=int, default=100_000_000)
     parser.add_argument("--keep", type=Path, help="a folder to keep the list in")
     chosen = parser.parse_args(arguments)
-    folder = chosen.keep or Path(tempfile.mkdtemp())
-    path, needed = folder / "hashes", 2 * chosen.entries * _LINE_BYTES
-    if (free := shutil.disk_usage(folder).free) < needed:
+    needed = 2 * chosen.entries * _LINE_BYTES
+    if (free := shutil.disk_usage(chosen.keep or tempfile.gettempdir()).free) < needed:
         print(f"{needed / 1e9:.1f} GB are needed, and {free / 1e9:.1f} are free.", file=sys.stderr)
         return 1
-    try:
-        began = time.perf_counter()
-        if not path.exists():
-            write_list(path, chosen.entries)
-        print(f"list of {chosen.entries:,}: {time.perf_counter() - began:.0f} s", flush=True)
-        _report("sorted file", path, SortedFile(path).find, known := _sample(path, _LOOKUPS))
-        began, filtered = time.process_time(), folder / "filter"
-        build_filter(path, filtered, 0.001, 1, lambda *_: None)
-        print(f"filter: {time.process_time() - began:.0f} s of a core", flush=True)
-        _report("filter", filtered, BloomFilter(filtered).find, known)
-    finally:
-        if chosen.keep is None:
-            shutil.rmtree(folder)
+    print(table(measure(chosen.entries, chosen.keep)))
     return 0
 
 
