@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -44,7 +45,9 @@ def parse_sections(conf: Mapping[str, Any], overrides: Overrides) -> dict[str, A
     """
     for name in conf:
         if name not in SECTIONS or "." in name:
-            raise ConfigurationError(f"config.toml: [{name}] is not a section.")
+            hint = _suggest(f"[{name}]", [f"[{known}]" for known in SECTIONS])
+            hint = "Write it without quotes." if name in SECTIONS else hint
+            raise ConfigurationError(f"config.toml: [{name}] is not a section. {hint}")
     sections = {
         attribute: _parse_section(kind, conf, name, overrides)
         for name, (attribute, kind) in SECTIONS.items()
@@ -80,10 +83,25 @@ def _parse_section(
         if f"{name}.{key}" in SECTIONS:
             continue
         if key not in fields:
-            raise ConfigurationError(f"config.toml: [{name}] {key} is not a setting.")
+            raise ConfigurationError(
+                f"config.toml: [{name}] {key} is not a setting. {_suggest_setting(key, fields)}"
+            )
         where = name_setting(overrides, name, key)
         values[key] = _parse_value(where, value, hints[key], fields[key])
     return kind(**values)
+
+
+def _suggest_setting(key: str, fields: Collection[str]) -> str:
+    """Return the section that has a setting of this name, or the likeliest name of this section."""
+    for section, (_, kind) in SECTIONS.items():
+        if key in {item.name for item in dataclasses.fields(kind)}:
+            return f"It belongs to [{section}]."
+    return _suggest(key, fields)
+
+
+def _suggest(wrong: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(wrong, known, n=1)
+    return f"Did you mean {close[0]}?" if close else "docs/configuration.md lists all there are."
 
 
 def _parse_value(where: str, value: Any, kind: Any, setting: dataclasses.Field[Any]) -> Any:

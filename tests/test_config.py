@@ -314,21 +314,29 @@ def test_our_config_toml_names_every_setting() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[Cron]", "[Cron] is not a section."),
-        ("port = 5000", "[port] is not a section."),
+        ("[Cron]", "[Cron] is not a section. Did you mean [Crons]?"),
+        ("[OAuht]", "[OAuht] is not a section. Did you mean [OAuth]?"),
+        ("port = 5000", "[port] is not a section. docs/configuration.md lists all there are."),
         (
             '["Server_configuration.debug_mode"]',
-            "[Server_configuration.debug_mode] is not a section.",
+            "[Server_configuration.debug_mode] is not a section. Write it without quotes.",
         ),
         ("Crons = []", "Crons must be a section, [Crons]."),
         (
             "[Server_configuration]\ndebug_mode = true",
             "Server_configuration.debug_mode must be a section, [Server_configuration.debug_mode].",
         ),
-        ("[Crons]\nclean_token = true", "[Crons] clean_token is not a setting."),
+        (
+            "[Crons]\nclean_token = true",
+            "[Crons] clean_token is not a setting. Did you mean clean_tokens?",
+        ),
+        (
+            "[Crons]\nlease_seconds = 9",
+            "[Crons] lease_seconds is not a setting. It belongs to [OAuth].",
+        ),
         (
             "[Server_configuration.debug_mode]\ndebugg = true",
-            "[Server_configuration.debug_mode] debugg is not a setting.",
+            "[Server_configuration.debug_mode] debugg is not a setting. Did you mean debug?",
         ),
         ("[Crons]\nclean_tokens = 1", "[Crons] clean_tokens must be true or false."),
         ("[OAuth]\nlease_seconds = true", "[OAuth] lease_seconds must be a whole number."),
