@@ -8,9 +8,8 @@ Beside the list `catfeeder:passwords` and its bodies there are
 - `.turns`, the list of the apps that have such a lane, in the order of their turns;
 - `.lanes`, for each message that waits or is in flight, its cost and app as `<cost>:<app>`;
 - `.backlog`, for each app the cost of all that waits;
-- `.idle`, the channels of the workers that wait for a message, each as what follows
-  `catfeeder:bell:`. A worker that may take any message has its own, `<queue>:<worker>`; those that
-  hold no more than so many of an app share that of the queue.
+- `.idle`, the workers that wait for a message: for each, as what follows `catfeeder:bell:` in the
+  name of its channel, the apps of which it holds all that it may, or `!` while it is awake.
 
 The costs are those of `actors.passwords.costs`. The names are derived from the list's within the
 scripts: a queue lives on one server.
@@ -24,8 +23,8 @@ from catfeeder.queue.lua_scripts import Script
 
 #: The channels on which workers are woken begin so.
 NOTIFICATION_PREFIX: Final = "catfeeder:bell:"
-#: How many workers that have died are passed over by one message.
-_MOST_TRIED: Final = 8
+#: How many workers one message looks at: some hold all that they may, and some have died.
+_MOST_TRIED: Final = 100
 
 #: Names the keys of the queue KEYS[1] within a script.
 NAMES_TEXT: Final = """
@@ -34,21 +33,20 @@ local backlog, idle = KEYS[1] .. '.backlog', KEYS[1] .. '.idle'
 local function lane(app) return KEYS[1] .. '.lane:' .. app end
 """
 
-#: Wakes one of the workers that wait for a message, for one of `app`. A worker that has died hears
-#: nothing, so the next is tried. Those that share a channel take none of an app that has sorted
-#: messages waiting, or are awake.
+#: Wakes one of the workers that wait, and may take a message of `app`; returns whether one was. A
+#: worker that has died hears nothing, so the next is tried.
 WAKE_TEXT: Final = f"""
 local function wake(app)
-    for _ = 1, {_MOST_TRIED} do
-        local channel = redis.pcall('SPOP', idle)
-        if type(channel) ~= 'string' then return end
-        if not string.find(channel, ':', 1, true) and redis.pcall('LLEN', lane(app)) ~= 0 then
-            redis.pcall('SADD', idle, channel)
-            return
+    local workers = redis.pcall('HGETALL', idle)
+    for place = 1, workers.err and 0 or math.min(#workers, {2 * _MOST_TRIED}), 2 do
+        local worker, full = workers[place], workers[place + 1]
+        if full ~= '!' and not string.find(full, ' ' .. app .. ' ', 1, true) then
+            redis.pcall('HSET', idle, worker, '!')
+            local heard = redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. worker, '')
+            if type(heard) == 'number' and heard > 0 then return true end
         end
-        local heard = redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. channel, '')
-        if type(heard) == 'number' and heard > 0 then return end
     end
+    return false
 end
 """
 
@@ -60,7 +58,8 @@ NOTE_TEXT: Final = f"""
 local function note(id, app, cost)
     redis.pcall('HSET', lanes, id, cost .. ':' .. app)
     if cost ~= '' then redis.pcall('HINCRBY', backlog, app, cost) end
-    wake(app)
+    -- Of an app that has sorted messages waiting, each worker that may take one is awake.
+    if redis.pcall('LLEN', lane(app)) == 0 then wake(app) end
 end
 """
 
@@ -95,5 +94,5 @@ def backlog_key(queue_key: str) -> str:
 
 
 def idle_key(queue_key: str) -> str:
-    """Return the key of the set of channels on which workers wait to be woken."""
+    """Return the key of the hash of the workers that wait to be woken."""
     return f"{queue_key}.idle"

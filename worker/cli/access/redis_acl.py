@@ -25,7 +25,6 @@ _PASSWORD_BYTES: Final = 32
 _COMMANDS: Final = (
     *("eval", "evalsha", "script|load"),
     *("exists", "expire", "hget", "hgetall", "hincrby", "hlen", "hset", "llen", "rpush", "sadd"),
-    *("spop",),
     *("publish", "blmove", "psubscribe", "punsubscribe", "subscribe", "unsubscribe"),
     *("ping", "select"),
 )

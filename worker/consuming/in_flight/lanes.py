@@ -13,6 +13,10 @@ from catfeeder.queue.lanes import NAMES_TEXT, NOTIFICATION_PREFIX, WAKE_TEXT
 
 #: How many messages are sorted in one step: a few milliseconds of the server's time.
 _SORTED_AT_ONCE: Final = 500
+#: Of these many apps that have messages waiting, one may be of interest to a worker that waits.
+_MOST_APPS: Final = 8
+#: More have not ended without a word: another client has written them.
+_MOST_WORKERS: Final = 10_000
 
 # The app of a message that came without a note, from a client that writes to Redis by itself,
 # stands in its envelope (docs/wire-format.md). It is a claim until the message is opened: a false
@@ -90,17 +94,23 @@ local function notify_unsorted()
     if redis.call('EXISTS', KEYS[1]) == 0 then return end
     redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue_name, '')
 end
-local function own_channel(worker, limit)
-    return limit == 0 and queue_name .. ':' .. worker or queue_name
-end
-local function stand_by(channel)
+local function stand_by(worker, in_hand, limit)
     if string.sub(queue_name, -3) == '.DQ' then return end
-    keep_type(idle, 'set')
-    redis.call('SADD', idle, channel)
+    local full = ' '
+    for app, count in pairs(in_hand) do
+        if limit > 0 and count >= limit then full = full .. app .. ' ' end
+    end
+    keep_type(idle, 'hash')
+    if redis.call('HLEN', idle) > {_MOST_WORKERS} then redis.call('DEL', idle) end
+    redis.call('HSET', idle, queue_name .. ':' .. worker, full)
 end
-local function stand_down(channel)
-    redis.pcall('SREM', idle, channel)
-    if redis.call('EXISTS', KEYS[1], turns) > 0 then wake('') end
+local function stand_down(worker)
+    redis.pcall('HDEL', idle, queue_name .. ':' .. worker)
+end
+local function wake_next()
+    for _, app in ipairs(redis.call('LRANGE', turns, 0, {_MOST_APPS - 1})) do
+        if wake(app) then return end
+    end
 end
 local function pick_app(in_hand, limit)
     local best, fewest = nil, nil

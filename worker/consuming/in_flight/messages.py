@@ -165,7 +165,7 @@ class InFlightMessages:
         self._redis.zrem(HEARTBEATS_KEY, broker_id)
         self._redis.hdel(WORKERS_KEY, broker_id)
         for queue_name in QUEUES:
-            self._redis.srem(idle_key(f"{NAMESPACE}:{queue_name}"), f"{queue_name}:{broker_id}")
+            self._redis.hdel(idle_key(f"{NAMESPACE}:{queue_name}"), f"{queue_name}:{broker_id}")
 
     def read_releases(self) -> set[str]:
         """Return the releases of all workers that run now.

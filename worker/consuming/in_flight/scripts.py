@@ -41,8 +41,9 @@ end
 if count > 0 then forget_what_is_gone() notify_unsorted() end
 local wanted = tonumber(ARGV[3])
 if wanted > 0 then
-    if #order == wanted then stand_down(own_channel(ARGV[2], limit))
-    elseif may_stand_by then stand_by(own_channel(ARGV[2], limit)) end
+    if #order == wanted then stand_down(ARGV[2])
+    elseif may_stand_by then stand_by(ARGV[2], in_hand, limit) end
+    if #order > 0 then wake_next() end
 end
 if wanted > 0 and #order == 0 then
     if redis.call('SCARD', KEYS[3]) <= #ARGV - 6 then return {{}} end

@@ -35,7 +35,7 @@ def woken(listener: PubSub) -> list[str]:
 def test_each_message_wakes_one_worker(
     client: Client, broker: ConsumingBroker, listener: PubSub
 ) -> None:
-    # Given two workers that have found nothing, and one that has not looked
+    # Given two workers that have found nothing
     take(broker, 1, [], "w")
     take(broker, 1, [], "v")
     # When three messages come, then each of the two is woken once
@@ -47,13 +47,13 @@ def test_each_message_wakes_one_worker(
     assert woken(listener) == []
 
 
-def test_a_worker_that_takes_all_it_can_wakes_the_next(
+def test_a_worker_that_leaves_messages_wakes_the_next(
     client: Client, broker: ConsumingBroker, listener: PubSub
 ) -> None:
     # Given two messages that woke none, and two workers that wait
     ask(client, "shop", 2)
-    client.redis.sadd("catfeeder:passwords.idle", "passwords:w", "passwords:v")
-    # When the other takes one of them before it is woken, then the first is woken, and not itself
+    client.redis.hset("catfeeder:passwords.idle", mapping={"passwords:v": " ", "passwords:w": " "})
+    # When one takes the first before it is woken, then the other is woken
     assert take(broker, 1, [], "v")
     assert woken(listener) == ["passwords:w"]
 
@@ -70,27 +70,47 @@ def test_a_worker_that_has_died_is_passed_over(
         # When a message comes, then that one is woken
         ask(client, "shop")
         assert woken(listener) == ["passwords:alive"]
-    # And of one that is known to have ended, nothing is left
-    take(broker, 1, ["x"], "alive")
-    take(broker, 1, ["x"], "w")
-    broker.in_flight.forget_worker("w")
-    assert valkey.client.sismember("catfeeder:passwords.idle", "passwords:w") == 0
+    # And of those that are known to have ended, nothing is left
+    for worker in ("dead", "gone"):
+        broker.in_flight.forget_worker(worker)
+    assert valkey.client.hkeys("catfeeder:passwords.idle") == [b"passwords:alive"]
 
 
-def test_workers_that_hold_no_more_of_this_app_are_left_asleep(
+def test_a_worker_that_may_hold_no_more_of_an_app_is_woken_for_others(
     client: Client, broker: ConsumingBroker, listener: PubSub
 ) -> None:
-    # Given workers that take one message of an app at once, and wait
+    # Given workers that take one message of an app at once; one has a message of `shop`
     broker.in_flight.app_limits[PASSWORDS] = 1
-    [first], _ = ask(client, "shop"), ask(client, "shop")
-    assert take(broker, 8, []) == [first]
-    woken(listener)
-    # When more of that app comes, of which one waits already, then none is woken
+    [first] = ask(client, "shop")
+    assert take(broker, 8, [], "w") == [first]
+    assert take(broker, 8, [], "v") == []
+    # When more of that app comes, then the other is woken for it, and then none
+    ask(client, "shop", 2)
+    assert woken(listener) == ["passwords:v"]
+    assert len(take(broker, 8, [], "v")) == 1
     ask(client, "shop")
     assert woken(listener) == []
-    # And a message of another app wakes them all, by the channel of the queue
+    # And a message of another app wakes one of them
     ask(client, "bot")
-    assert woken(listener) == ["passwords"]
+    assert len(woken(listener)) == 1
+
+
+def test_a_worker_wakes_the_next_for_what_it_may_not_take(
+    client: Client, broker: ConsumingBroker, listener: PubSub
+) -> None:
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    for worker in ("u", "v", "w"):
+        take(broker, 8, [], worker)
+    # Given three messages of one app, of which workers have sorted none yet
+    ask(client, "shop", 3)
+    assert len(woken(listener)) == 3
+    client.redis.hset("catfeeder:passwords.idle", mapping={"passwords:v": " ", "passwords:w": " "})
+    # When one takes the first, then another is woken for the second, and so on
+    take(broker, 8, [], "u")
+    [second] = woken(listener)
+    take(broker, 8, [], second.removeprefix("passwords:"))
+    [third] = woken(listener)
+    assert {second, third} == {"passwords:v", "passwords:w"}
 
 
 def test_while_a_queue_is_paused_its_messages_wake_none(
@@ -104,10 +124,11 @@ def test_while_a_queue_is_paused_its_messages_wake_none(
     assert woken(listener) == []
 
 
-def test_a_key_of_another_type_keeps_none_asleep_for_ever(
-    client: Client, broker: ConsumingBroker, listener: PubSub, valkey: ValkeyServer
+@pytest.mark.parametrize("written", ["RPUSH {} x", "HSET {} a ! b ! c !"], ids=["type", "names"])
+def test_what_another_client_writes_keeps_none_asleep_for_ever(
+    client: Client, broker: ConsumingBroker, listener: PubSub, written: str
 ) -> None:
-    valkey.client.rpush("catfeeder:passwords.idle", "x")
+    client.redis.execute_command(*written.format("catfeeder:passwords.idle").split())
     # When a worker has looked once, then it is woken by what comes
     take(broker, 1, [])
     ask(client, "shop")
