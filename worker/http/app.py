@@ -32,6 +32,7 @@ from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
+from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.connect.router import CONNECT_ROUTERS
 from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.document import describe
@@ -50,6 +51,7 @@ from worker.http.routes import (
     server,
 )
 from worker.http.routes.access import apps, keys
+from worker.http.routes.quick_post import QuickPost
 from worker.http.routes.quick_token_read import QuickTokenRead
 from worker.http.routes.work import events, jobs, queues, renewals, webhook_deliveries
 from worker.http.shim import Shim, build_shim
@@ -147,7 +149,8 @@ def _build_routes() -> list[BaseRoute]:
     """Return the routes, which all applications of a process share."""
     routers = (*_ROUTERS, *CONNECT_ROUTERS, *CONSOLE_ROUTERS)
     routes = itertools.chain.from_iterable(router.routes for router in routers)
-    return [QuickTokenRead(_TOKEN_PATH), *routes, *build_asset_routes()]
+    quick = [QuickPost(each) for each in passwords.router.routes if isinstance(each, GuardedRoute)]
+    return [QuickTokenRead(_TOKEN_PATH), *quick, *routes, *build_asset_routes()]
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

@@ -25,18 +25,19 @@ class GuardedRoute(APIRoute):
         """Take the summary from the docstring, and add the required scope to the description."""
         super().__init__(path, endpoint, **options)
         self.summary, rest = _part_summary(self.description)
-        scopes = [requirement.scope for requirement in self._find_required_scopes()]
+        scopes = [requirement.scope for requirement in self.find_required_scopes()]
         needs = [f"Needs a key with the scope `{scope}`." for scope in scopes]
         self.description = "\n\n".join(filter(None, [rest, *needs]))
 
-    def _find_required_scopes(self) -> list[RequireScope]:
+    def find_required_scopes(self) -> list[RequireScope]:
+        """Return what it asks of the caller's key."""
         found = [dependency.dependency for dependency in self.dependencies]
         return [dependency for dependency in found if isinstance(dependency, RequireScope)]
 
     def get_route_handler(self) -> _Handler:
         """Return FastAPI's hook: a handler that runs the guards first."""
         handle = self.get_unguarded_handler()
-        requirements = self._find_required_scopes()
+        requirements = self.find_required_scopes()
         takes_json = self.body_field is not None
 
         async def check_and_handle(request: Request) -> Response:

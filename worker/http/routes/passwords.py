@@ -12,8 +12,8 @@ from actors.passwords.verdicts import judge_password
 from catfeeder.messages import CHECK_PASSWORD, CHECK_POLICY, HASH_PASSWORD
 from catfeeder.results import PasswordCheck, PasswordHash, PolicyVerdict
 from worker.http.auth.api_keys import Scope, require_scope
+from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.password_preconditions import check_comparable, check_new_password
-from worker.http.handlers.quick_route import QuickRoute
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.passwords import CheckPassword, HashPassword, PolicyPassword
@@ -24,7 +24,7 @@ from worker.http.shim import ShimDependency
 router = DescribedRouter(
     prefix="/v1/passwords",
     tags=["passwords"],
-    route_class=QuickRoute,
+    route_class=GuardedRoute,
     dependencies=require_scope(Scope.JOBS),
 )
 
