@@ -40,12 +40,7 @@ from tests.browser import start_browser
 from tests.mariadb import MariadbServer, is_mariadb_installed, running_mariadb
 from tests.migrated import MigratedPostgres, MigratedSqlite
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
-from tests.servers import (
-    PostgresServer,
-    ValkeyServer,
-    running_postgres,
-    running_valkey,
-)
+from tests.servers import PostgresServer, ValkeyServer, running_postgres, running_valkey
 from worker.consuming.broker import ConsumingBroker
 from worker.process import perform
 from worker.process.build import build_broker

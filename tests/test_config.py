@@ -364,10 +364,7 @@ def test_our_config_toml_names_every_setting() -> None:
             "[Passwords]\nrounds = 9",
             "[Passwords] rounds must be 10 to 16; fewer are for tests alone.",
         ),
-        (
-            '[Passwords]\nscheme = "md5"',
-            "[Passwords] scheme must be one of bcrypt, argon2id.",
-        ),
+        ('[Passwords]\nscheme = "md5"', "[Passwords] scheme must be one of bcrypt, argon2id."),
         (
             '[Passwords]\nargon2 = "rfc9106-2-gib"',
             "[Passwords] memory_mib must be at least 2048, which one hash of rfc9106-2-gib takes.",
@@ -643,11 +640,7 @@ _NO_PROXY: Final = (
 @pytest.mark.parametrize(
     ("variable", "sentence", "values"),
     [
-        (
-            "PORT",
-            _NO_PORT,
-            ["0", "65536", "-1", "80.0", "1e3", "http", " 80", "٣", "9" * 5000],
-        ),
+        ("PORT", _NO_PORT, ["0", "65536", "-1", "80.0", "1e3", "http", " 80", "٣", "9" * 5000]),
         ("REDIRECT_URI", _NO_URI, ["example.com/callback", "ftp://x.example/", "https://", "js:1"]),
         (
             "OAUTH_ALLOWED_PRIVATE_HOSTS",

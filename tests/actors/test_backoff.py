@@ -13,11 +13,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@given(
-    failures=st.integers(0, 10_000),
-    first=st.integers(1, 3600),
-    cap=st.integers(1, 86_400),
-)
+@given(failures=st.integers(0, 10_000), first=st.integers(1, 3600), cap=st.integers(1, 86_400))
 def test_a_retry_comes_within_its_time(failures: int, first: int, cap: int) -> None:
     wait = plan_retry(failures, first, cap, NOW) - NOW
 

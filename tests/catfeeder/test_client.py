@@ -183,10 +183,7 @@ def test_a_server_that_is_away_shows_at_the_first_call() -> None:
 def test_a_key_of_another_service_reads_nothing(client: Client, valkey: ValkeyServer) -> None:
     job = client.hash_password("x")
     succeed(client.jobs, job.id, "a result")
-    with (
-        catfeeder.connect(valkey.url, KEY) as stranger,
-        pytest.raises(catfeeder.CatFeederError),
-    ):
+    with catfeeder.connect(valkey.url, KEY) as stranger, pytest.raises(catfeeder.CatFeederError):
         stranger.job(job.id).result(timeout=0)
 
 

@@ -161,11 +161,7 @@ def test_a_link_to_the_connect_page_is_made(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "made"),
-    [
-        (StartedSignIn, Authorization),
-        (StoredToken, AccessToken),
-        (ConnectSession, ConnectLink),
-    ],
+    [(StartedSignIn, Authorization), (StoredToken, AccessToken), (ConnectSession, ConnectLink)],
 )
 def test_an_answer_has_the_fields_of_its_shape(shape: type, made: type[Any]) -> None:
     assert [item.name for item in dataclasses.fields(made)] == list(shape.__annotations__)
@@ -234,9 +230,7 @@ def test_another_answer_is_not_of_the_service(service: Service, answer: Answer) 
 
 
 @pytest.mark.parametrize("answer", [answers.broken_off, answers.not_http])
-def test_an_answer_that_is_cut_off_or_no_http_is_none(
-    answer: Callable[[], Answer],
-) -> None:
+def test_an_answer_that_is_cut_off_or_no_http_is_none(answer: Callable[[], Answer]) -> None:
     with running_server(lambda _: answer()) as server, pytest.raises(ServiceUnreachable):
         token_of(f"http://127.0.0.1:{server.server_address[1]}")
 

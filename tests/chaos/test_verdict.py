@@ -41,10 +41,7 @@ DEAD = {"status": "reauthorization_required", "version": 1, "is_alive": False}
 
 @pytest.mark.parametrize(
     "connection",
-    [
-        compared(),
-        compared("first", *SPENT_TWICE, **DEAD, journal=[RETRIED, GIVEN_UP]),
-    ],
+    [compared(), compared("first", *SPENT_TWICE, **DEAD, journal=[RETRIED, GIVEN_UP])],
     ids=["renewed once", "cut off, and named"],
 )
 def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> None:

@@ -130,10 +130,7 @@ def test_a_sign_in_ends_at_the_example_of_a_callback(tmp_path: Path, house: Oidc
 
 @pytest.mark.parametrize(
     "renewing",
-    [
-        _UNTIL_RENEWED + _EXAMPLES[9],
-        "OAuthAuthentication().renew_oaths()",
-    ],
+    [_UNTIL_RENEWED + _EXAMPLES[9], "OAuthAuthentication().renew_oaths()"],
     ids=["crons", "renew_oaths"],
 )
 def test_a_token_that_is_due_is_renewed_without_a_worker(

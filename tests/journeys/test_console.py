@@ -108,10 +108,7 @@ def visit(page: Page, entry: str) -> None:
 
 
 def test_a_failing_connection_is_found_read_and_connected_anew_by_its_user(
-    service: Stack,
-    provider: Served,
-    operator: Page,
-    open_context: Callable[..., BrowserContext],
+    service: Stack, provider: Served, operator: Page, open_context: Callable[..., BrowserContext]
 ) -> None:
     # Given a connection whose grant has ended at the provider, which its renewal has shown
     connection_id = connect(service)

@@ -202,9 +202,7 @@ def test_times_that_were_missed_are_made_up_for_once(provider: ScriptedProvider)
     assert warned() == [(row.id, 7), (row.id, 1)]
 
 
-def test_a_renewal_that_leaves_the_end_causes_no_new_warning(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_renewal_that_leaves_the_end_causes_no_new_warning(provider: ScriptedProvider) -> None:
     # Given a grant whose remaining life is in each answer, a little off each time
     configure_plain(provider)
     provider.script.token_members = {"refresh_token_expires_in": 15 * 86400}
@@ -228,9 +226,7 @@ def test_a_new_grant_is_warned_of_anew(provider: ScriptedProvider) -> None:
     assert warned() == [(row.id, 1), (row.id, 14)]
 
 
-def test_a_grant_that_is_dead_over_or_short_is_not_warned_of(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_grant_that_is_dead_over_or_short_is_not_warned_of(provider: ScriptedProvider) -> None:
     # Given grants that end in an hour, that are dead, and that have ended without a look
     configure_plain(provider)
     provider.script.gives_refresh_token = False
@@ -238,12 +234,7 @@ def test_a_grant_that_is_dead_over_or_short_is_not_warned_of(
     rows = connect(provider, 3, now=at)
     assert end_of(rows[0]) == at + timedelta(hours=1)
     assert reread(rows[0]).warn_at is None
-    change(
-        rows[1],
-        status="reauthorization_required",
-        grant_expires_at=at + 14 * DAY,
-        warn_at=at,
-    )
+    change(rows[1], status="reauthorization_required", grant_expires_at=at + 14 * DAY, warn_at=at)
     change(rows[2], grant_expires_at=at - DAY, warn_at=at - 2 * DAY)
     # Then there is no warning, now or later
     assert warn_of_grant_ends(at) == 0

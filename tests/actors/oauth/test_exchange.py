@@ -89,9 +89,7 @@ def test_the_granted_scope_is_stored_and_not_the_requested_one(provider: Scripte
     assert sign_in(provider).connection.scope == "openid profile email"
 
 
-def test_a_lifetime_that_is_not_sent_is_the_configured_one(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_lifetime_that_is_not_sent_is_the_configured_one(provider: ScriptedProvider) -> None:
     configure(provider, default_lifetime_seconds=100)
     provider.script.expires_in = None
     at = now()

@@ -17,14 +17,7 @@ from models.db import database as database_module
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import connect, refreshes
-from tests.actors.sign_ins import (
-    NAME,
-    configure,
-    configure_plain,
-    now,
-    reread,
-    stored_connections,
-)
+from tests.actors.sign_ins import NAME, configure, configure_plain, now, reread, stored_connections
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 

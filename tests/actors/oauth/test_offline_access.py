@@ -35,8 +35,7 @@ def test_a_generic_provider_renews_with_nothing_set(provider: ScriptedProvider) 
 
 @pytest.mark.parametrize("by_request", [True, False])
 def test_a_sign_in_that_only_asks_for_the_identity_prompts_for_nothing(
-    by_request: bool,
-    provider: ScriptedProvider,
+    by_request: bool, provider: ScriptedProvider
 ) -> None:
     provider.script.metadata = _PUBLISHED
     configure(provider, **({} if by_request else {"offline_access": False}))
@@ -69,12 +68,7 @@ def test_a_sign_in_that_only_asks_for_the_identity_prompts_for_nothing(
         ({}, {"scope": "calendar"}, "calendar", None),
         ({"renewal": "none"}, {}, "email", None),
         # What is left out where no lasting connection is wanted
-        (
-            {"scopes": ["openid", "offline_access"], "offline_access": False},
-            {},
-            "openid",
-            None,
-        ),
+        ({"scopes": ["openid", "offline_access"], "offline_access": False}, {}, "openid", None),
         (
             {"authorization_parameters": {"prompt": "login consent"}, "offline_access": False},
             {},

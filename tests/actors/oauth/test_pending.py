@@ -10,9 +10,7 @@ import pytest
 
 import config
 from actors.events.audit import list_events
-from actors.oauth.errors import (
-    RedirectMismatch,
-)
+from actors.oauth.errors import RedirectMismatch
 from actors.oauth.pending import (
     check_arrival,
     fail_sign_in,

@@ -31,11 +31,7 @@ from catfeeder.sealing import Secret
             "AADSTS650052: The app needs access.",
         ),
         # Members of other names, with and without `error`
-        (
-            {"error_code": "1349048", "error_message": "Can't load URL"},
-            "1349048",
-            "Can't load URL",
-        ),
+        ({"error_code": "1349048", "error_message": "Can't load URL"}, "1349048", "Can't load URL"),
         ({"error_message": "Try again"}, None, "Try again"),
         ({"errorCode": "temporarily_unavailable"}, "temporarily_unavailable", None),
         (

@@ -17,14 +17,7 @@ from actors.oauth.sign_in import begin_sign_in
 from actors.providers.identity.authentication import UnmetAuthenticationRequirements
 from actors.renewal.renew import renew_connection
 from catfeeder.verbs.sign_in_options import RequestParameters
-from tests.actors.sign_ins import (
-    NAME,
-    configure,
-    configure_plain,
-    now,
-    sign_in,
-    stored_connections,
-)
+from tests.actors.sign_ins import NAME, configure, configure_plain, now, sign_in, stored_connections
 from tests.provider.dialects import Dialect
 from tests.scripted_provider import ScriptedProvider
 

@@ -65,9 +65,7 @@ def test_the_url_asks_for_a_code_for_this_client(provider: ScriptedProvider) -> 
     assert event_kinds() == ["provider_changed", "authorized"]
 
 
-def test_the_state_is_256_random_bits_and_the_provider(
-    provider: ScriptedProvider,
-) -> None:
+def test_the_state_is_256_random_bits_and_the_provider(provider: ScriptedProvider) -> None:
     configure(provider)
 
     states = [begin_sign_in(NAME, now=now()).state for _ in range(3)]
@@ -161,9 +159,7 @@ def test_an_endpoint_with_a_query_keeps_it(provider: ScriptedProvider) -> None:
     assert (query["tenant"], query["client_id"]) == ("a", provider.client_id)
 
 
-def test_scopes_of_the_request_take_the_place_of_the_usual_ones(
-    provider: ScriptedProvider,
-) -> None:
+def test_scopes_of_the_request_take_the_place_of_the_usual_ones(provider: ScriptedProvider) -> None:
     configure(provider)
 
     for asked, sent in (("openid", "openid"), (" openid  email ", "openid email")):

@@ -68,7 +68,7 @@ def test_each_customer_of_a_provider_is_a_connection_of_its_own(tenants: Scripte
     assert revoke_connection(globex.id)["revoked_at_provider"]
     asked = tenants.requests
     assert {request.path for request in asked} == {
-        *("/globex/token", "/globex/userinfo", "/globex/revoke"),
+        *("/globex/token", "/globex/userinfo", "/globex/revoke")
     }
     assert tenants.requests_for("/globex/token")[0].form["zone"] == "us.gov"
 

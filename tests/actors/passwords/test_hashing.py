@@ -46,10 +46,7 @@ CRYPT_BLOWFISH = [
     (b"\xff\xa3345", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.nRht2l/HRhr6zmCp9vYUvvsqynflf9e"),
     (b"\xa3ab", "$2a$05$/OK.fbVrR/bpIqNJ5ianF.6IflQkJytoRVc1yuaNtHfiuq.FRlSIS"),
     (b"\xa3ab", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.6IflQkJytoRVc1yuaNtHfiuq.FRlSIS"),
-    (
-        b"\xaa" * 72 + BEHIND_72,
-        "$2a$05$/OK.fbVrR/bpIqNJ5ianF.swQOIzjOiJ9GHEPuhEkvqrUyvWhEMx6",
-    ),
+    (b"\xaa" * 72 + BEHIND_72, "$2a$05$/OK.fbVrR/bpIqNJ5ianF.swQOIzjOiJ9GHEPuhEkvqrUyvWhEMx6"),
     (b"\xaa\x55" * 36, "$2a$05$/OK.fbVrR/bpIqNJ5ianF.R9xrDjiycxMbQE2bp.vgqlYpW5wx2yy"),
     (b"\x55\xaa\xff" * 24, "$2a$05$/OK.fbVrR/bpIqNJ5ianF.9tQZzcJfm3uj2NvJ/n5xkhpqLrMpWCe"),
     (b"", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"),
@@ -73,9 +70,7 @@ OPENBSD = [
     ),
 ]
 #: Passlib's test of OpenBSD's length counter, which overflowed at 256 bytes until $2b$.
-WRAPAROUND = [
-    (b"0123456789" * 26, "$2a$04$R1lJ2gkNaoPGdafE.H.16.1MKHPvmKwryeulRe225LKProWYwt9Oi"),
-]
+WRAPAROUND = [(b"0123456789" * 26, "$2a$04$R1lJ2gkNaoPGdafE.H.16.1MKHPvmKwryeulRe225LKProWYwt9Oi")]
 PUBLISHED = [*CRYPT_BLOWFISH, *JOHN_THE_RIPPER, *OPENBSD, *WRAPAROUND]
 
 #: What can be hashed: any bytes but NUL, up to 72 of them.

@@ -9,12 +9,7 @@ import pytest
 
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.catalogue import presets as presets_module
-from actors.providers.catalogue.presets import (
-    FOLDER,
-    find_preset,
-    preset_settings,
-    read_all,
-)
+from actors.providers.catalogue.presets import FOLDER, find_preset, preset_settings, read_all
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.settings import list_providers

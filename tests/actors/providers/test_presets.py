@@ -333,9 +333,7 @@ def test_a_facebook_token_lives_two_months_by_default(
     assert timedelta(days=59) < row.expires_at - at <= timedelta(days=60)
 
 
-def test_facebook_is_asked_for_a_missing_lifetime(
-    provider: ScriptedProvider,
-) -> None:
+def test_facebook_is_asked_for_a_missing_lifetime(provider: ScriptedProvider) -> None:
     configure_preset(provider, "facebook")
     provider.script.expires_in = None
     at = now()
@@ -531,9 +529,7 @@ def test_both_of_slacks_pairs_are_renewed_each_by_itself(provider: ScriptedProvi
     assert of_slack(stored_connections())["T0R7GR:B1"].status == "active"
 
 
-def test_each_slack_connection_takes_its_own_tokens(
-    provider: ScriptedProvider,
-) -> None:
+def test_each_slack_connection_takes_its_own_tokens(provider: ScriptedProvider) -> None:
     # Given a renewal whose answer holds both pairs
     configure_preset(provider, "slack_app")
     sign_in(provider)
@@ -701,9 +697,7 @@ def test_an_unknown_openid_provider_needs_its_issuer_alone(provider: ScriptedPro
     assert sign_in(provider).connection.profile["email_verified"] is True
 
 
-def test_an_unknown_oauth_provider_needs_its_endpoints_alone(
-    provider: ScriptedProvider,
-) -> None:
+def test_an_unknown_oauth_provider_needs_its_endpoints_alone(provider: ScriptedProvider) -> None:
     configure_plain(provider, profile={"subject": "user.id", "name": "user.names.0"})
     answer = {"user": {"id": 7, "names": ["Jane", "J."]}, "email": "jane@example.com"}
     provider.answer("/userinfo", json_answer(answer))

@@ -25,11 +25,7 @@ from catfeeder.messages import (
     MessageType,
 )
 from catfeeder.queue.broker import MAX_QUEUE_LENGTH, build_message
-from catfeeder.queue.encoder import (
-    MAX_MESSAGE_BYTES,
-    UnreadableMessage,
-    build_quarantine_message,
-)
+from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, UnreadableMessage, build_quarantine_message
 from catfeeder.queue.jobs.store import JobError, JobStore
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker

@@ -483,10 +483,7 @@ def test_a_process_that_starts_finishes_interrupted_renewals(
 
 @pytest.mark.parametrize("what", ["a directory", "a pipe", "the folder"])
 def test_an_unreadable_file_stops_no_renewal(
-    what: str,
-    plain: ScriptedProvider,
-    settings: Settings,
-    caplog: pytest.LogCaptureFixture,
+    what: str, plain: ScriptedProvider, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given connections, one of which has an answer in a file, and something beside it
     row, other = connect(plain, 2)

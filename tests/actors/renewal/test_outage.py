@@ -100,9 +100,7 @@ def test_an_outage_of_an_hour_ends_no_grant(answer: Answer, plain: ScriptedProvi
     assert "reauthorization_required" not in event_kinds()
 
 
-def test_a_connection_that_breaks_off_now_and_then_pauses_no_other(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_connection_that_breaks_off_now_and_then_pauses_no_other(plain: ScriptedProvider) -> None:
     # Given a provider that loses every third answer
     begin = now()
     spread_over(connect(plain, 12, now=begin), begin, 2 * MINUTE)

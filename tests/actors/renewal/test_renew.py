@@ -113,9 +113,7 @@ def test_an_access_token_of_facebook_is_exchanged(renewal: str, provider: Script
     assert request.form["grant_type"] == "fb_exchange_token"
 
 
-def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     plain.script.tells_scope = False
     renew_connection(row.id)
@@ -131,9 +129,7 @@ def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(
 
 
 @pytest.mark.usefixtures("database")
-def test_a_sweep_emits_what_is_due_in_batches_once(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_sweep_emits_what_is_due_in_batches_once(plain: ScriptedProvider) -> None:
     rows = connect(plain, 5)
     later = now() + HOUR
     batches: list[list[Lease]] = []
@@ -262,9 +258,7 @@ def test_a_connection_that_waits_in_a_queue_is_renewed_at_once(plain: ScriptedPr
     assert len(refreshes(plain)) == 1
 
 
-def test_a_connection_that_is_being_renewed_for_long_is_busy(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_connection_that_is_being_renewed_for_long_is_busy(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     begin_and_abandon(row, HOUR)
 

@@ -215,9 +215,7 @@ def test_a_rate_holds_for_all_renewals_and_none_is_left_behind(plain: ScriptedPr
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_renewal_beyond_the_rate_is_refused_with_a_time(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_renewal_beyond_the_rate_is_refused_with_a_time(plain: ScriptedProvider) -> None:
     first, second = connect(plain, 2)
     patch_provider(NAME, {"maximum_renewals_per_minute": 1}, now())
 

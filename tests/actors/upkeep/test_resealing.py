@@ -154,9 +154,7 @@ def test_the_command_goes_back_to_the_old_key(database: Settings) -> None:
         assert outdated() == 0
 
 
-def test_an_interrupted_way_back_goes_on_in_the_background(
-    database: Settings,
-) -> None:
+def test_an_interrupted_way_back_goes_on_in_the_background(database: Settings) -> None:
     # Given that the operator goes back to the old key in the midst of a change, and then on the way
     # back presses Ctrl-C
     store(5)
@@ -233,9 +231,7 @@ def test_half_of_the_time_is_left_to_other_writers() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_without_a_change_of_key_there_is_nothing_to_do(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_without_a_change_of_key_there_is_nothing_to_do(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     reseal()

@@ -80,7 +80,7 @@ _HARMLESS: Final[dict[str, dict[str, str]]] = {
         ("status", "attempts", "answer_status", "answer", "answered_at"), _SHOWN
     ),
     "verification": {
-        "status": "a sign-in that has ended has no secrets, nor their MAC, to begin anew with",
+        "status": "a sign-in that has ended has no secrets, nor their MAC, to begin anew with"
     },
 }
 

@@ -38,9 +38,7 @@ def list_commands() -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("tables")
-def test_make_key_prints_the_key_alone(
-    command: Command,
-) -> None:
+def test_make_key_prints_the_key_alone(command: Command) -> None:
     # When a key is made
     asked = ("make-key", "web shop", "--scope", "jobs", "--scope", "connections:read")
     ended = command(*asked, "--days", "30", "--requests-per-minute", "7")
@@ -61,9 +59,7 @@ def test_make_key_prints_the_key_alone(
 
 
 @pytest.mark.usefixtures("tables")
-def test_make_key_names_a_wrong_argument(
-    command: Command,
-) -> None:
+def test_make_key_names_a_wrong_argument(command: Command) -> None:
     wrong = command("make-key", "shop", "--scope", "everything")
     endless = command("make-key", "shop", "--scope", "jobs", "--days", "9999")
     without = command("make-key", "shop")
@@ -76,9 +72,7 @@ def test_make_key_names_a_wrong_argument(
 
 
 @pytest.mark.usefixtures("settings")
-def test_commands_need_a_database_that_is_up_to_date(
-    command: Command,
-) -> None:
+def test_commands_need_a_database_that_is_up_to_date(command: Command) -> None:
     open_database(current_settings())
     for typed in (("make-key", "shop", "--scope", "jobs"), ("check-provider", "google")):
         ended = command(*typed)
@@ -88,10 +82,7 @@ def test_commands_need_a_database_that_is_up_to_date(
 
 @pytest.mark.usefixtures("settings")
 def test_only_a_start_makes_a_database(
-    command: Command,
-    environment: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    command: Command, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a path that is mistyped
     path = tmp_path / "mistyped" / "catfeeder.sqlite3"

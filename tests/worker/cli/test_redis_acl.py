@@ -97,10 +97,7 @@ def of_service(users: dict[str, str], tables: Settings) -> Iterator[ConsumingBro
 
 @pytest.mark.anyio
 async def test_both_clients_and_the_service_do_what_they_need(
-    users: dict[str, str],
-    tables: Settings,
-    of_service: ConsumingBroker,
-    start_worker: StartWorker,
+    users: dict[str, str], tables: Settings, of_service: ConsumingBroker, start_worker: StartWorker
 ) -> None:
     # Given a service that has its own user, and clients that have the app's
     with connect_redis(users["service"]) as client:

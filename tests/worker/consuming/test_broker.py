@@ -116,10 +116,7 @@ def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
 
 
 def test_bad_bytes_among_good_ones_are_set_aside(
-    client: Client,
-    broker: ConsumingBroker,
-    valkey: ValkeyServer,
-    start_worker: StartWorker,
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     # Given a queue on which good messages and bad ones alternate
     bad = bad_bodies(broker)
@@ -253,10 +250,7 @@ def test_a_requeued_message_can_be_fetched_again(
 
 @pytest.mark.parametrize("end", ["ack", "nack"])
 def test_an_id_that_is_enqueued_again_is_fetched_again(
-    client: Client,
-    broker: ConsumingBroker,
-    valkey: ValkeyServer,
-    end: str,
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, end: str
 ) -> None:
     # Given a message that was done with
     client.hash_password("hunter2")

@@ -116,10 +116,7 @@ def test_an_anonymous_login_replaces_no_connection_of_another_app(
 
 @pytest.mark.usefixtures("house")
 def test_a_login_begins_only_for_an_app_that_allows_it(
-    http: httpx.Client,
-    shop: httpx.Client,
-    anonymous: httpx.Client,
-    oidc_provider: OidcProvider,
+    http: httpx.Client, shop: httpx.Client, anonymous: httpx.Client, oidc_provider: OidcProvider
 ) -> None:
     login = f"/v1/oauth/{HOUSE}/login?app=shop"
     assert_problem(anonymous.get(login), 404, "app_unknown")

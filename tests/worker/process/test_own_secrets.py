@@ -30,10 +30,7 @@ _SECRETS = {
 
 @pytest.fixture
 def process(
-    tables: Settings,
-    environment: dict[str, str],
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    tables: Settings, environment: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[ProcfileProcess]:
     """A process of a command, which honcho or systemd has given all that there is."""
     assert tables.secret_key == SECRET_KEY

@@ -117,10 +117,7 @@ PUBLISHED: Final = {
         ),
     ),
     # U. Drepper's specification of SHA-crypt.
-    "sha-256-crypt": (
-        "Hello world!",
-        "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5",
-    ),
+    "sha-256-crypt": ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
     "sha-512-crypt": (
         "Hello world!",
         (

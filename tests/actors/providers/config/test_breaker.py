@@ -157,9 +157,7 @@ def test_a_pause_lasts_as_long_as_retry_after_up_to_a_day(
     assert paused_until() == later + timedelta(seconds=seconds)
 
 
-def test_a_429_without_retry_after_pauses_the_provider(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_429_without_retry_after_pauses_the_provider(plain: ScriptedProvider) -> None:
     connect(plain, 2)
     plain.answer("/token", Answer(429))
     later = now() + HOUR
@@ -459,9 +457,7 @@ def test_a_message_of_a_paused_provider_ends_without_a_request(plain: ScriptedPr
     assert len(waiting) == len(message) - 1
 
 
-def test_a_paused_provider_delays_no_other_in_the_same_message(
-    plain: ScriptedProvider,
-) -> None:
+def test_a_paused_provider_delays_no_other_in_the_same_message(plain: ScriptedProvider) -> None:
     # Given one message with connections of two providers, one of them paused
     rows = connect(plain, 4)
     put_provider("other", {**plain.addresses(), **plain.credentials()}, now())

@@ -10,11 +10,7 @@ import pytest
 
 from actors.errors import AuthError
 from actors.providers.config import discovery_gate
-from actors.providers.config.discovery import (
-    discover_provider,
-    refresh_if_stale,
-    resolve_provider,
-)
+from actors.providers.config.discovery import discover_provider, refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import find_provider, provider_row
 from actors.providers.config.settings import put_provider
 from actors.providers.errors import (
@@ -37,9 +33,7 @@ def put(provider: ScriptedProvider) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_metadata_of_a_replaced_issuer_is_discarded(
-    provider: ScriptedProvider,
-) -> None:
+def test_metadata_of_a_replaced_issuer_is_discarded(provider: ScriptedProvider) -> None:
     # Given an issuer that answers slowly
     put(provider)
     gate = provider.hold(WELL_KNOWN)
@@ -133,9 +127,7 @@ def test_missing_metadata_is_not_refreshed(provider: ScriptedProvider) -> None:
     assert provider.requests == []
 
 
-def test_an_issuer_that_hangs_is_asked_once_and_then_left_alone(
-    provider: ScriptedProvider,
-) -> None:
+def test_an_issuer_that_hangs_is_asked_once_and_then_left_alone(provider: ScriptedProvider) -> None:
     put(provider)
     gate = provider.hold(WELL_KNOWN)
     provider.answer(WELL_KNOWN, Answer(503))

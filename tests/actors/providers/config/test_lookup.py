@@ -82,9 +82,7 @@ def test_a_setting_that_is_missing_is_named_with_its_variable(
     assert (variable or "set ") in detail or variable is None
 
 
-def test_settings_override_issuer_metadata_and_presets(
-    provider: ScriptedProvider,
-) -> None:
+def test_settings_override_issuer_metadata_and_presets(provider: ScriptedProvider) -> None:
     # Given an issuer that publishes all its endpoints, one of which the operator overrules
     own = f"{provider.issuer}/own"
     body = {"issuer": provider.issuer, "client_id": "a", "userinfo_endpoint": own}

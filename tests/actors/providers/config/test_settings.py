@@ -262,9 +262,7 @@ def test_endpoints_come_from_the_body_a_preset_or_an_issuer(
         put_provider(NAME, body, now())
 
 
-def test_an_allowed_private_host_may_be_configured(
-    provider: ScriptedProvider,
-) -> None:
+def test_an_allowed_private_host_may_be_configured(provider: ScriptedProvider) -> None:
     put_provider(NAME, {"issuer": provider.issuer}, now())
 
     assert set(problems_of({"issuer": "http://127.0.0.1:1"})) == {"issuer"}

@@ -169,9 +169,7 @@ def test_an_allowed_host_may_have_any_address() -> None:
         resolve_permitted("127.0.0.1", 9001, INSIDE)
 
 
-def test_a_name_with_one_private_address_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_name_with_one_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     name_server(monkeypatch, ["1.1.1.1", "10.0.0.1"])
 
     with pytest.raises(AddressForbidden, match=r"idp\.example leads"):

@@ -114,9 +114,7 @@ def test_concurrent_posts_need_at_most_one_handshake_per_thread(trusted: Trusted
     assert trusted.handshakes <= 40
 
 
-def test_a_form_has_the_headers_of_the_standard(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_form_has_the_headers_of_the_standard(provider: ScriptedProvider) -> None:
     provider.answer("/token", json_answer({"error": "invalid_grant"}, 400))
     url, basic = f"{provider.issuer}/token", HTTPBasicAuth("client", "secret")
 

@@ -63,11 +63,7 @@ def test_an_address_that_refuses_is_followed_by_the_next_at_once(living: socket.
 def test_addresses_share_the_time_to_connect(living: socket.socket) -> None:
     port = living.getsockname()[1]
     begun = time.monotonic()
-    with (
-        silent("127.0.0.2", port),
-        silent("127.0.0.3", port),
-        pytest.raises(TimeoutError),
-    ):
+    with silent("127.0.0.2", port), silent("127.0.0.3", port), pytest.raises(TimeoutError):
         connect_any(["127.0.0.2", "127.0.0.3"], port, 0.5)
     assert 0.5 <= time.monotonic() - begun < 5
 

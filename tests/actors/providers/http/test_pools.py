@@ -27,9 +27,7 @@ from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 pytestmark = pytest.mark.usefixtures("settings")
 
 
-def test_plain_http_is_refused_at_connect_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_plain_http_is_refused_at_connect_too(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a URL that has passed the check, and a public address
     called = refused_connections(monkeypatch)
     name_server(monkeypatch, [["1.1.1.1"]])
@@ -41,9 +39,7 @@ def test_plain_http_is_refused_at_connect_too(
     assert called == []
 
 
-def test_the_checked_address_is_the_one_that_is_called(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_checked_address_is_the_one_that_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a name server whose first answer is public and whose next ones are loopback (rebinding)
     name_server(monkeypatch, [["1.1.1.1"], ["127.0.0.1"], ["127.0.0.1"]])
     called = refused_connections(monkeypatch)

@@ -170,10 +170,7 @@ def test_a_host_may_be_called_past_the_proxy(
 @both_ways
 @pytest.mark.parametrize("refusal", [b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", b""])
 def test_a_proxy_that_does_not_connect_is_named_and_nothing_was_sent(
-    refusal: bytes,
-    call: Callable[[str], Any],
-    proxy: Proxy,
-    environment: dict[str, str],
+    refusal: bytes, call: Callable[[str], Any], proxy: Proxy, environment: dict[str, str]
 ) -> None:
     proxy.refusal = refusal
     configure(environment, OAUTH_ALLOWED_PRIVATE_HOSTS="localhost:443")

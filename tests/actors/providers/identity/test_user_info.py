@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 
 from actors.errors import IdTokenInvalid, TokenInvalid
-from actors.providers.errors import (
-    ProviderMisbehaved,
-    ProviderRefused,
-    ProviderUnreachable,
-)
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.identity.user_info import fetch_profile
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built, built_preset
@@ -197,10 +193,7 @@ def test_the_id_token_completes_user_info(provider: ScriptedProvider) -> None:
 
 @pytest.mark.parametrize(
     "user_info",
-    [
-        {"email": "ceo@example.com", "email_verified": None},
-        {"email": None, "email_verified": True},
-    ],
+    [{"email": "ceo@example.com", "email_verified": None}, {"email": None, "email_verified": True}],
 )
 def test_email_verified_counts_for_its_own_address_only(
     user_info: dict[str, Any], provider: ScriptedProvider

@@ -70,10 +70,7 @@ def test_unknown_metadata_is_ignored() -> None:
         ({}, "client_secret_basic"),
         ({"token_endpoint_auth_methods_supported": []}, "client_secret_basic"),
         ({"token_endpoint_auth_methods_supported": ["client_secret_post"]}, "client_secret_post"),
-        (
-            {"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"]},
-            "none",
-        ),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt", "none"]}, "none"),
         (
             {"token_endpoint_auth_methods_supported": ["none", "client_secret_basic"]},
             "client_secret_basic",

@@ -32,9 +32,7 @@ def test_a_token_is_revoked_with_client_authentication(
     assert (form["token"], form["token_type_hint"]) == (token, "access_token")
 
 
-def test_a_token_unknown_to_the_provider_counts_as_revoked(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_token_unknown_to_the_provider_counts_as_revoked(provider: ScriptedProvider) -> None:
     assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
 
     # Google calls it an error, and better-auth another one

@@ -276,9 +276,7 @@ def test_a_code_that_the_provider_may_have_used_is_never_posted_again(
     assert len(provider.requests_for("/token")) == 1
 
 
-def test_a_client_that_every_secret_fails_for_is_refused(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_client_that_every_secret_fails_for_is_refused(provider: ScriptedProvider) -> None:
     found = _rotating(provider, "newest", "older")
 
     with pytest.raises(ProviderRefused, match="invalid_client") as refusal:

@@ -130,9 +130,7 @@ def test_an_id_token_of_the_same_user_renews(make: Any, provider: ScriptedProvid
     assert list_events(kind="identity_refused")["items"] == []
 
 
-def test_a_connection_of_plain_oauth_has_no_identity_to_compare(
-    provider: ScriptedProvider,
-) -> None:
+def test_a_connection_of_plain_oauth_has_no_identity_to_compare(provider: ScriptedProvider) -> None:
     configure_plain(provider, scopes=["openid", "profile"])
     row = sign_in(provider).connection
     provider.script.claims = {"sub": "another-user"}

@@ -145,14 +145,7 @@ def test_a_hindrance_of_a_renewal_is_named() -> None:
     hindrances = [item["hindrance"] for item in listed()]
 
     # Then it says what is wrong, where something is
-    assert hindrances == [
-        listing._NO_REFRESH_TOKEN,
-        GONE,
-        HALF,
-        None,
-        None,
-        None,
-    ]
+    assert hindrances == [listing._NO_REFRESH_TOKEN, GONE, HALF, None, None, None]
 
 
 def test_the_end_of_a_grant_is_a_hindrance() -> None:

@@ -176,9 +176,7 @@ def test_a_refused_job_is_no_dead_letter(
 
 
 def test_a_job_without_a_database_fails_and_says_so(
-    service: Client,
-    start_worker: StartWorker,
-    monkeypatch: pytest.MonkeyPatch,
+    service: Client, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a database that has been lost since the worker started
     monkeypatch.setattr(database.obj, "database", "/nowhere/catfeeder.sqlite3")

@@ -14,13 +14,7 @@ from fastapi import FastAPI
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
-from models.server import (
-    begin_boot,
-    begin_supervised_boot,
-    record_ready,
-    record_stop,
-    request_stop,
-)
+from models.server import begin_boot, begin_supervised_boot, record_ready, record_stop, request_stop
 from tests.conftest import ADMIN_API_KEY
 from tests.jobs import succeed
 from tests.waiting import wait_until
@@ -152,10 +146,7 @@ def test_a_process_that_starts_late_knows_at_once(generation: int) -> None:
 
 
 def test_a_database_that_is_away_is_logged_once(
-    http: httpx.Client,
-    generation: int,
-    database_url: str,
-    caplog: pytest.LogCaptureFixture,
+    http: httpx.Client, generation: int, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a database that is away for several looks
     path = Path(database_url.removeprefix("sqlite:///"))

@@ -142,10 +142,7 @@ def test_a_link_serves_the_browser_that_opened_it_alone(
 )
 @pytest.mark.usefixtures("house")
 def test_another_sites_form_does_nothing(
-    shop: httpx.Client,
-    browser: httpx.Client,
-    data: dict[str, str] | None,
-    headers: dict[str, str],
+    shop: httpx.Client, browser: httpx.Client, data: dict[str, str] | None, headers: dict[str, str]
 ) -> None:
     link = make_link(shop, providers=["house"])
     if headers:

@@ -76,10 +76,7 @@ def test_events_are_followed_live(operator: httpx.Client) -> None:
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_while_the_database_is_away_pages_say_what_to_do_and_streams_end_in_peace(
-    operator: httpx.Client,
-    app: FastAPI,
-    settings: Settings,
-    caplog: pytest.LogCaptureFixture,
+    operator: httpx.Client, app: FastAPI, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a page that is followed, and a database that is gone
     with operator.stream("GET", "/console/events/live") as stream:

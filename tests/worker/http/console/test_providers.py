@@ -91,12 +91,7 @@ def test_a_form_names_each_mistake_and_loses_nothing_that_was_typed(
     wrong = act(operator, operator.get(_NEW), _NEW, **typed)
     # Then each stands beside its field, nothing is made, and all is still there but the secret
     assert wrong.status_code == 422
-    for sentence in (
-        "must be an https URL",
-        "line 2: must be 1",
-        "must be JSON",
-        "valid integer",
-    ):
+    for sentence in ("must be an https URL", "line 2: must be 1", "must be JSON", "valid integer"):
         assert sentence in wrong.text
     kept = _fields(wrong)
     for name in typed.keys() - {"client_secret", "scopes"}:

@@ -108,14 +108,7 @@ def test_a_parameter_that_is_not_known_is_named(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
-    [
-        b"{",
-        b"\xff\xfe",
-        b"password=x",
-        b"[" * 30_000,
-        b'{"password": ' + b"1" * 5000 + b"}",
-    ],
+    "body", [b"{", b"\xff\xfe", b"password=x", b"[" * 30_000, b'{"password": ' + b"1" * 5000 + b"}"]
 )
 def test_what_is_no_json(http: httpx.Client, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}

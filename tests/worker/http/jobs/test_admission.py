@@ -85,10 +85,7 @@ def test_the_limit_follows_the_speed_that_workers_report(
 def test_speeds_are_read_once_a_second(two_hands: Settings) -> None:
     now, told = [100.0], [10.0 * TEN, 1.0 * TEN]
     admission = AdmissionControl(
-        two_hands,
-        lambda _: {"shop": 199 * TEN},
-        lambda: [{PASSWORDS: told.pop(0)}],
-        lambda: now[0],
+        two_hands, lambda _: {"shop": 199 * TEN}, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
     )
     assert _refused(admission) is None
     now[0] += 0.9

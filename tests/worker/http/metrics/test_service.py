@@ -170,8 +170,7 @@ def test_numbers_that_another_program_wrote_do_not_break_a_scrape(
     # And a bucket of another release falls into the next one
     buckets = {
         bound: read_metric(
-            text,
-            f'catfeeder_job_seconds_bucket{{actor="reseal",le="{bound}",outcome="failed"}}',
+            text, f'catfeeder_job_seconds_bucket{{actor="reseal",le="{bound}",outcome="failed"}}'
         )
         for bound in ("0.25", "0.5", "+Inf")
     }

@@ -159,9 +159,7 @@ def test_a_provider_that_hangs_is_no_mistake_of_the_settings(
         assert provider.issuer in fault["detail"]
 
 
-def test_client_authentication_is_compared_with_the_metadata(
-    provider: ScriptedProvider,
-) -> None:
+def test_client_authentication_is_compared_with_the_metadata(provider: ScriptedProvider) -> None:
     provider.script.client_authentication = "client_secret_post"
     configure(provider, token_endpoint_auth_method="client_secret_basic")
     assert "client_secret_post" in faults()["client_authentication"]
@@ -320,8 +318,7 @@ def test_scopes_without_a_refresh_token_are_reported(provider: ScriptedProvider)
 
 @pytest.mark.parametrize("tells_scope", [True, False])
 def test_what_was_granted_last_is_compared_with_what_was_asked(
-    tells_scope: bool,
-    provider: ScriptedProvider,
+    tells_scope: bool, provider: ScriptedProvider
 ) -> None:
     provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
     provider.script.tells_scope = tells_scope

@@ -91,10 +91,7 @@ def test_a_paused_queue_is_not_worked_off_until_it_is_resumed(
 
 
 def test_failed_messages_are_listed_and_replayed(
-    http: httpx.Client,
-    client: Client,
-    start_worker: StartWorker,
-    monkeypatch: pytest.MonkeyPatch,
+    http: httpx.Client, client: Client, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a job that failed unexpectedly, and bytes that nobody knows
     def fail(*_: object) -> None:

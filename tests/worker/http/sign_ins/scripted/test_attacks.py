@@ -285,10 +285,7 @@ def test_an_answer_of_another_known_issuer_is_refused_for_a_provider_without_one
 
 @pytest.mark.config(OAuth={"redirect_path_per_provider": True})
 def test_an_answer_at_another_providers_redirect_uri_is_refused(
-    http: httpx.Client,
-    victim: httpx.Client,
-    honest: ScriptedProvider,
-    evil: ScriptedProvider,
+    http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, evil: ScriptedProvider
 ) -> None:
     # Given a sign-in with the evil provider, which sends the browser on to the honest one
     url = _begin(victim, "evil")
@@ -452,10 +449,7 @@ def _assert_clean_log(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("text", _BREAKS)
 def test_line_breaks_of_a_provider_reach_no_header_and_no_log_line(
-    victim: httpx.Client,
-    evil: ScriptedProvider,
-    text: str,
-    caplog: pytest.LogCaptureFixture,
+    victim: httpx.Client, evil: ScriptedProvider, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     marked = f"x{text}"

@@ -149,7 +149,7 @@ _CASES: Final[dict[str, Case]] = {
                 }
                 if "access_token" in members
                 else members
-            ),
+            )
         ),
         {"granted_scope": "read write", "scope_separator": ";"},
     ),

@@ -324,10 +324,7 @@ _HURTING: Final[dict[str, Callable[[ScriptedProvider], Answer]]] = {
 
 @pytest.mark.parametrize("kind", _HURTING)
 def test_a_harmful_answer_is_refused(
-    kind: str,
-    http: httpx.Client,
-    browser: httpx.Client,
-    liar: ScriptedProvider,
+    kind: str, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     for path in ("/token", "/jwks"):
         liar.answer(path, _HURTING[kind](liar))
@@ -347,11 +344,7 @@ def test_a_harmful_answer_is_refused(
 @pytest.mark.config(OAuth={"read_timeout_seconds": 1})
 @pytest.mark.parametrize("headers_only", [False, True])
 def test_an_answer_that_never_ends_is_cut_off(
-    http: httpx.Client,
-    browser: httpx.Client,
-    liar: ScriptedProvider,
-    *,
-    headers_only: bool,
+    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider, *, headers_only: bool
 ) -> None:
     # Given a provider that is known, and then sends byte after byte, slowly
     wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
