@@ -27,44 +27,49 @@ _TOO_WIDE: Final = "document.documentElement.scrollWidth > document.documentElem
 
 
 class Look(NamedTuple):
-    """A size of the screen, a colour scheme, and a language."""
+    """A size of the screen and a colour scheme."""
 
     size: str
     scheme: Literal["light", "dark"]
-    language: str
-
-    def __str__(self) -> str:
-        """Return what the screenshots of it are named after."""
-        return "-".join(self)
 
 
-def list_looks(*languages: str) -> list[Look]:
-    """Return each size, scheme and language once; for screenshots, all that there are."""
+def list_looks(*languages: str) -> list[tuple[str, list[Look]]]:
+    """Return each size and scheme once, by languages; for screenshots, all that there are."""
+    wide, phone = Look("wide", "light"), Look("phone", "dark")
     if _FOLDER:
-        schemes: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-        return [Look(size, it, name) for name in languages for size in _SIZES for it in schemes]
-    return [Look("wide", "light", languages[0]), Look("phone", "dark", languages[-1])]
+        looks = [wide, Look("wide", "dark"), Look("phone", "light"), phone]
+        return [(name, looks) for name in languages]
+    if len(languages) == 1:
+        return [(languages[0], [wide, phone])]
+    return [(languages[0], [wide]), (languages[-1], [phone])]
 
 
-def open_context(browser: Browser, url: str, look: Look) -> BrowserContext:
+def open_context(browser: Browser, url: str, language: str) -> BrowserContext:
     """Return a context into which scripts of the test may be put."""
     return browser.new_context(
         base_url=url,
-        viewport=_SIZES[look.size],
-        color_scheme=look.scheme,
-        locale=look.language,
+        viewport=_SIZES["wide"],
+        locale=language,
+        # One look takes another's place at once.
+        reduced_motion="reduce",
         bypass_csp=True,
     )
 
 
-def inspect(page: Page, name: str, look: Look) -> list[str]:
-    """Save a screenshot where one is wanted; return what is wrong with the page."""
+def inspect(page: Page, name: str, language: str, looks: list[Look]) -> list[str]:
+    """Save screenshots where they are wanted; return what is wrong with a page in some look."""
     page.wait_for_load_state()
-    page.evaluate("document.fonts.ready")
-    if _FOLDER:
-        Path(_FOLDER).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(_FOLDER) / f"{name}-{look}.png", full_page=True)
     page.evaluate((installed_packages("axe_npm") / "node_modules/axe-core/axe.min.js").read_text())
-    rules = {} if look.scheme == "light" else _OF_LOOKS
-    faults = [*page.evaluate(_AXE, rules), *(["too wide"] if page.evaluate(_TOO_WIDE) else [])]
-    return [f"{name}: {fault}" for fault in faults]
+    found: list[str] = []
+    for look in looks:
+        page.set_viewport_size(_SIZES[look.size])
+        page.emulate_media(color_scheme=look.scheme)
+        page.evaluate("document.fonts.ready")
+        if _FOLDER:
+            Path(_FOLDER).mkdir(parents=True, exist_ok=True)
+            file = f"{name}-{look.size}-{look.scheme}-{language}.png"
+            page.screenshot(path=Path(_FOLDER) / file, full_page=True)
+        rules = {} if look.scheme == "light" else _OF_LOOKS
+        faults = [*page.evaluate(_AXE, rules), *(["too wide"] if page.evaluate(_TOO_WIDE) else [])]
+        found += [f"{name}, {look.size} and {look.scheme}: {fault}" for fault in faults]
+    return found

@@ -24,7 +24,7 @@ _SHORT: Final = (
 @pytest.mark.journey
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "options", [("--seconds=4",), ("--seconds=3", "--sqlite")], ids=["postgresql", "sqlite"]
+    "options", [("--seconds=3",), ("--seconds=2", "--sqlite")], ids=["postgresql", "sqlite"]
 )
 def test_no_token_is_lost_while_everything_is_killed(options: tuple[str, ...]) -> None:
     # Given a provider whose refresh tokens serve once, and a service that renews all the time

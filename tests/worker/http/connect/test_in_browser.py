@@ -77,11 +77,17 @@ def _draw_logo() -> bytes:
 
 
 @pytest.mark.usefixtures("offers")
-@pytest.mark.parametrize("look", _LOOKS, ids=str)
+@pytest.mark.parametrize(("language", "looks"), _LOOKS, ids=["en", "de"])
 def test_each_page_is_accessible_and_fits(
-    shop: httpx.Client, chromium: Browser, url: str, house: OidcProvider, look: Look
+    shop: httpx.Client,
+    chromium: Browser,
+    url: str,
+    house: OidcProvider,
+    *,
+    language: str,
+    looks: list[Look],
 ) -> None:
-    context = open_context(chromium, url, look)
+    context = open_context(chromium, url, language)
     page = context.new_page()
     # Where a page leads to a provider by itself, the browser stays
     page.route(f"{house.issuer}/**", lambda route: route.fulfill(status=204))
@@ -91,7 +97,7 @@ def test_each_page_is_accessible_and_fits(
         fault
         for visits in (*states, sign_ins)
         for name in visits
-        for fault in inspect(page, name, look)
+        for fault in inspect(page, name, language, looks)
     ]
     context.close()
     assert not found, "\n".join(found)

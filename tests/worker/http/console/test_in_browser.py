@@ -23,10 +23,10 @@ from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider
-from tests.page_looks import Look, inspect, list_looks, open_context
+from tests.page_looks import inspect, list_looks, open_context
 from tests.worker.http.signing_in import sign_in
 
-_LOOKS: Final = list_looks("en")
+[(_LANGUAGE, _LOOKS)] = list_looks("en")
 #: Pages that answer a form: their names, where the form stands, what is typed, and its button.
 _ANSWERS: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
     ("provider-refused", "/providers/-/new", {"#name": "No Name"}, "Add it"),
@@ -97,11 +97,10 @@ def _sign_in(context: BrowserContext) -> Page:
     return page
 
 
-@pytest.mark.parametrize("look", _LOOKS, ids=str)
 def test_each_page_is_accessible_and_fits(
-    chromium: Browser, url: str, pages: list[tuple[str, str]], look: Look
+    chromium: Browser, url: str, pages: list[tuple[str, str]]
 ) -> None:
-    context = open_context(chromium, url, look)
+    context = open_context(chromium, url, _LANGUAGE)
     requested: list[str] = []
     context.on("request", lambda request: requested.append(request.url))
     page = context.new_page()
@@ -115,7 +114,7 @@ def test_each_page_is_accessible_and_fits(
         answer = page.goto(f"/console{path}", wait_until="load")
         assert answer is not None
         assert answer.status == 200, path
-        found += inspect(page, name, look)
+        found += inspect(page, name, _LANGUAGE, _LOOKS)
     # And those that answer a form, or an error
     of_link = dict(pages)["connection"]
     for name, path, typed, button in (
@@ -127,7 +126,7 @@ def test_each_page_is_accessible_and_fits(
             page.fill(field, text) if text else page.check(field)
         page.locator("main, .page-header").get_by_role("button", name=button).first.click()
         page.wait_for_load_state()
-        found += inspect(page, name, look)
+        found += inspect(page, name, _LANGUAGE, _LOOKS)
     context.close()
     # Then axe finds nothing serious, no page is wider than the screen, and the browser asks no
     # other host
@@ -141,7 +140,7 @@ def test_the_overview_is_used_by_keys_while_it_changes(
 ) -> None:
     # Given the overview, and no mouse
     assert pages
-    context = open_context(chromium, url, _LOOKS[0])
+    context = open_context(chromium, url, _LANGUAGE)
     page = _sign_in(context)
     page.goto("/console")
     focused = "document.activeElement.textContent.trim()"

@@ -294,33 +294,6 @@ def test_a_sign_in_that_cannot_be_finished_now_goes_on_at_the_app(
     assert told["state"] == answer["state"]
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("", "state_missing"),
-        ("code=c", "state_missing"),
-        ("state=s:house", "parameters_invalid"),
-        ("code=&state=s:house", "parameters_invalid"),
-        ("code=c&state=s:house&state=t:house", "parameters_invalid"),
-        (f"code=c&state={'s' * 1025}", "state_unknown"),
-        (f"code={'c' * 8193}&state=s:house", "parameters_invalid"),
-        ("code=c&state=s:house" + "".join(f"&p{at}=x" for at in range(100)), "parameters_invalid"),
-        ("code=c&code=c&state=s:house", "parameters_invalid"),
-        ("code=c&state=s:house&user=a&user=b", "parameters_invalid"),
-        ("code=c&state=s:house", "state_unknown"),
-        ("code=c&state=%00", "state_unknown"),
-        ("error=access_denied&state=s:house", "state_unknown"),
-    ],
-)
-def test_what_is_no_answer_to_us_is_refused_and_costs_no_job(
-    anonymous: httpx.Client, http: httpx.Client, query: str, code: str
-) -> None:
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert_problem(anonymous.get(f"{_PATH}?{query}"), 400, code)
-    assert_problem(anonymous.post(_PATH, content=query.encode(), headers=headers), 400, code)
-    assert 'catfeeder_queue_messages{queue="oauth"} 0.0' in http.get("/metrics").text
-
-
 def test_a_post_must_be_a_form(anonymous: httpx.Client) -> None:
     answer = anonymous.post(_PATH, json={"code": "c", "state": "s"})
     assert_problem(answer, 415, "media_type_unsupported")

@@ -365,6 +365,9 @@ _SPELLINGS: Final = [
     "https://app.example.com\u2024evil.example/",
     "https://ａpp.example.com/",  # noqa: RUF001
     "https://[app.example.com]/",
+    "https://[app.example.com/",
+    "https://app.example.com/\r\nSet-Cookie: a=b",
+    "https://app.example.com/ x",
     "https://xn--pp-oia.example.com/",
     "HTTPS://APP.EXAMPLE.COM/",
     "https://app.example.com./",
@@ -513,22 +516,31 @@ def test_line_breaks_of_an_app_reach_no_header_and_no_log_line(
 @pytest.mark.parametrize(
     ("query", "code"),
     [
+        ("", "state_missing"),
+        ("code=c", "state_missing"),
+        ("&&&=&=&state", "state_missing"),
+        ("%", "state_missing"),
         ("code=a&code=b&state=s", "parameters_invalid"),
         ("code=a&state=s&state=t", "parameters_invalid"),
         ("code=a&state=s&iss=a&iss=b", "parameters_invalid"),
+        ("code=a&state=s&user=a&user=b", "parameters_invalid"),
         ("state=s", "parameters_invalid"),
         ("code=&error=&state=s", "parameters_invalid"),
+        (f"code={'c' * 8193}&state=s", "parameters_invalid"),
+        ("code=c&state=s" + "".join(f"&p{at}=x" for at in range(100)), "parameters_invalid"),
         ("code=%ff%fe&state=%ff", "state_unknown"),
         ("code=a&state=" + "%00" * 1000, "state_unknown"),
-        ("&&&=&=&state", "state_missing"),
-        ("%", "state_missing"),
+        (f"code=c&state={'s' * 1025}", "state_unknown"),
+        ("code=c&state=s:honest", "state_unknown"),
+        ("error=access_denied&state=s:honest", "state_unknown"),
     ],
 )
-def test_parameters_that_are_no_answer_are_refused(
+def test_parameters_that_are_no_answer_are_refused_and_cost_no_job(
     http: httpx.Client, victim: httpx.Client, query: str, code: str
 ) -> None:
     _assert_refused(http, victim.get(f"{_CALLBACK}?{query}"), code)
     _assert_refused(http, victim.post(_CALLBACK, content=query, headers=_FORM), code)
+    assert 'catfeeder_queue_messages{queue="oauth"} 0.0' in http.get("/metrics").text
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])

