@@ -35,6 +35,13 @@ _WAITING_SHARE: Final = 1 / 3
 _RELIEF: Final = 0.1
 #: Workers report once a second.
 _CACHE_SECONDS: Final = 1.0
+#: How old the backlog may be that a message is admitted by. What other processes take in during the
+#: shorter time is a few hundredths of a second's work; the longer one is for a queue that, with all
+#: that this process has sent since, is far from full.
+_BACKLOG_SECONDS: Final = 0.1
+_SHORT_BACKLOG_SECONDS: Final = 1.0
+#: Of a queue's limit: a queue below it is far from full.
+_SHORT: Final = 0.1
 
 #: For each worker, the cost that it performs per second by queue; None for a queue that it has not
 #: served yet.
@@ -79,16 +86,23 @@ class AdmissionControl:
         return cost
 
     def _refuse_excess(self, queue: str, app: str, max_age_seconds: int) -> None:
-        backlog = self._backlogs.get(queue)
-        own = max(0, backlog.get(app, 0))
-        others = sum(cost > 0 for name, cost in backlog.items() if name != app)
-        wait_seconds = own / (self._estimate_per_second(queue) / (1 + others))
         limit_seconds = max_age_seconds * _WAITING_SHARE
+        wait_seconds = self._estimate_wait(queue, app, _SHORT_BACKLOG_SECONDS)
+        if wait_seconds < limit_seconds * _SHORT:
+            return
+        wait_seconds = self._estimate_wait(queue, app, _BACKLOG_SECONDS)
         if wait_seconds >= limit_seconds:
             # What is too old by then is not performed, so it takes no time.
             wait_seconds = min(wait_seconds, max_age_seconds)
             retry_after = max(1, math.ceil(wait_seconds - limit_seconds * (1 - _RELIEF)))
             raise QueueOverloaded(headers={"Retry-After": str(retry_after)})
+
+    def _estimate_wait(self, queue: str, app: str, age_seconds: float) -> float:
+        """Return how many seconds a message of an app waits, by a backlog of that age at most."""
+        backlog = self._backlogs.get(queue, age_seconds)
+        own = max(0, backlog.get(app, 0))
+        others = sum(cost > 0 for name, cost in backlog.items() if name != app)
+        return own / (self._estimate_per_second(queue) / (1 + others))
 
     def _estimate_per_second(self, queue: str) -> float:
         """Return the cost that all workers of a queue together perform in a second."""

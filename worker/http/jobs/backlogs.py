@@ -1,20 +1,17 @@
-"""Backlog cache: what waits on each queue by app, for a tenth of a second.
+"""Backlog cache: what waits on each queue by app, as it was a moment ago.
 
 Measured on a request to take in a job: without it, each costs 12 % more core time.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
-
-#: What other processes take in meanwhile is a few hundredths of a second's work.
-_CACHE_SECONDS: Final = 0.1
 
 
 class BacklogCache:
-    """Remembers for a moment what waits, and adds what this process sends."""
+    """Remembers what waits, and adds what this process sends."""
 
     def __init__(
         self,
@@ -24,21 +21,23 @@ class BacklogCache:
         """`read` returns the cost of what waits on the queue of a name, by app."""
         self._read = read
         self._clock = clock
+        #: By queue, what waits, and when it was read.
         self._entries: dict[str, tuple[dict[str, int], float]] = {}
 
-    def get(self, queue: str) -> dict[str, int]:
-        """Return the cost of what waits, or waited a moment ago, by app.
+    def get(self, queue: str, age_seconds: float) -> dict[str, int]:
+        """Return the cost of what waits, or waited up to `age_seconds` ago, by app.
 
         Raises:
             Exception: Whatever `read` raises.
         """
-        backlog, until = self._entries.get(queue, ({}, 0.0))
-        if self._clock() >= until:
+        backlog, read_at = self._entries.get(queue, ({}, -math.inf))
+        if self._clock() - read_at >= age_seconds:
             backlog = dict(self._read(queue))
-            self._entries[queue] = backlog, self._clock() + _CACHE_SECONDS
+            self._entries[queue] = backlog, self._clock()
         return backlog
 
     def add(self, queue: str, app: str, cost: int) -> None:
-        """Count what is about to be sent."""
-        backlog = self.get(queue)
-        backlog[app] = backlog.get(app, 0) + cost
+        """Count what is about to be sent to a queue whose backlog was looked at."""
+        if queue in self._entries:
+            backlog, _ = self._entries[queue]
+            backlog[app] = backlog.get(app, 0) + cost

@@ -140,7 +140,7 @@ def test_a_message_of_the_schedule_always_passes(two_hands: Settings) -> None:
     assert _refused(_admission(two_hands, 10**9), RENEW_OATHS) is None
 
 
-def test_a_backlog_is_read_once_a_moment() -> None:
+def test_a_backlog_is_as_old_as_its_reader_takes_it() -> None:
     now, asked = [100.0], []
 
     def read(queue: str) -> dict[str, int]:
@@ -148,14 +148,36 @@ def test_a_backlog_is_read_once_a_moment() -> None:
         return {"shop": 5}
 
     backlogs = BacklogCache(read, lambda: now[0])
+    assert backlogs.get("one", 1) == {"shop": 5}
     # What is sent meanwhile is added
     backlogs.add("one", "shop", 2)
     backlogs.add("one", "bot", 1)
-    assert backlogs.get("one") == {"shop": 7, "bot": 1}
-    assert backlogs.get("two") == {"shop": 5}
     now[0] += 0.11
-    assert backlogs.get("one") == {"shop": 5}
+    assert backlogs.get("one", 1) == {"shop": 7, "bot": 1}
+    assert backlogs.get("two", 1) == {"shop": 5}
+    assert backlogs.get("one", 0.1) == {"shop": 5}
     assert asked == ["one", "two", "one"]
+
+
+def test_a_queue_that_fills_is_looked_at_more_often(two_hands: Settings) -> None:
+    # Given a queue that may hold 200 hashes, of which others have sent some since it was looked at
+    now, waiting, looks = [100.0], [0], [0]
+
+    def look(_: str) -> dict[str, int]:
+        looks[0] += 1
+        return {"shop": waiting[0] * TEN}
+
+    admission = AdmissionControl(two_hands, look, lambda: (), lambda: now[0])
+    assert _refused(admission) is None
+    waiting[0] = 1000
+    # When it was all but empty, then what it said holds for a second
+    now[0] += 0.9
+    assert [_refused(admission) for _ in range(18)] == [None] * 18
+    assert looks == [1]
+    # But no longer than a moment once this process itself has sent a tenth of what it may hold
+    assert _refused(admission) is None
+    assert _refused(admission) is not None
+    assert looks == [2]
 
 
 def test_a_core_is_measured_by_the_work_of_its_busy_time() -> None:
