@@ -19,6 +19,7 @@ PREFIX: Final = "CATFEEDER_"
 _OTHERS: Final = frozenset(
     {
         "CATFEEDER_BOOT",
+        "CATFEEDER_ENVIRONMENT_FD",
         "CATFEEDER_IGNORE_ENV_FILE",
         "CATFEEDER_QUEUE_KEY",
         "CATFEEDER_READY_FD",

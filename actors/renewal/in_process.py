@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import logging
 from datetime import datetime
 
 from actors.renewal.kept_answers import recover
+from actors.renewal.late import finish_late_answers
 from actors.renewal.leased import renew_leased
 from actors.renewal.limits import lease_end
 from actors.renewal.sweep import sweep
@@ -25,9 +28,16 @@ def renew_due_connections() -> None:
     Raises:
         DatabaseUnreachable: The database is away.
     """
+    _finish_at_exit()
     now = utc_now()
     recover(now, lease_end(now), _renew_each)
     sweep(now, _renew_each)
+
+
+@functools.cache
+def _finish_at_exit() -> None:
+    """Let the program end after its late answers; once, however often it renews."""
+    atexit.register(finish_late_answers)
 
 
 def _renew_each(leases: list[Lease]) -> None:

@@ -18,6 +18,7 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 _LOG: Final = logging.getLogger(__name__)
 #: Late answers that one process waits for, as each takes two threads.
 _WAITERS: Final = threading.BoundedSemaphore(128)
+_THREAD_NAME: Final = "late-answer"
 
 
 def wait_for_late_answer(renewal: Renewal, conclude: Callable[[], None]) -> bool:
@@ -36,8 +37,19 @@ def wait_for_late_answer(renewal: Renewal, conclude: Callable[[], None]) -> bool
         return False
     for target in (_hold_lease, _run):
         arguments = (renewal,) if target is _hold_lease else (renewal, conclude)
-        threading.Thread(target=target, args=arguments, name="late-answer", daemon=True).start()
+        threading.Thread(target=target, args=arguments, name=_THREAD_NAME, daemon=True).start()
     return True
+
+
+def finish_late_answers() -> None:
+    """Return once no late answer is waited for, after `late_answer_seconds` at most.
+
+    A program without a service calls it at its end: with it would end the threads that wait, and
+    the tokens that replace the spent ones would be lost.
+    """
+    for thread in threading.enumerate():
+        if thread.name == _THREAD_NAME:
+            thread.join()
 
 
 def hasten_probe(provider: str, now: datetime) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from actors.connections.errors import ConnectionBusy
 from actors.providers.config.settings import patch_provider
 from actors.providers.errors import ProviderUnreachable
+from actors.renewal import in_process
 from actors.renewal.renew import renew_connection
 from config import Settings
 from models.db.database import hold_connection
@@ -142,3 +146,29 @@ def test_a_renewal_that_breaks_off_is_repeated_within_the_grace_of_its_provider(
     # Then the token is shown again at once if it still serves, and the journal says so
     assert (reread(row).status, len(refreshes(plain))) == (status, sent)
     assert event_kinds().count("renewal_retried") == sent - 1
+
+
+def test_a_plain_program_ends_after_its_late_answers(
+    single_use: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a program without a service that renews, and a provider that freezes
+    at_exit: list[Callable[[], object]] = []
+    exits = SimpleNamespace(register=at_exit.append)
+    monkeypatch.setattr(in_process, "atexit", exits)
+    in_process._finish_at_exit.cache_clear()
+    [row] = connect(single_use, 1)
+    change(row, renew_at=now())
+    gate = single_use.hold("/token")
+    in_process.renew_due_connections()
+    before = refresh_token_of(row)
+
+    # When the program ends, and the provider answers after that
+    answering = threading.Timer(0.5, gate.open)
+    answering.start()
+    [finish] = at_exit
+    finish()
+    answering.join()
+
+    # Then the token that replaces the spent one is stored
+    assert reread(row).version == 2
+    assert refresh_token_of(row) != before
