@@ -78,7 +78,7 @@ HASHABLE = st.binary(max_size=72).filter(lambda password: b"\0" not in password)
 #: Text whose UTF-8 is short enough.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=18)
 #: Each example costs two hashes of four rounds, about 3 ms.
-any_password = hypothesis.settings(max_examples=60)
+any_password = hypothesis.settings(max_examples=30)
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ class TestMessages:
         self, password: str, toml_conf: dict[str, object]
     ) -> None:
         # Given a user's hash of the configured rounds
-        toml_conf["Passwords"] = {"rounds": 10, "policy": False}
+        toml_conf["Passwords"] = {"rounds": 8, "policy": False}
         current_settings.cache_clear()
         stored = Secret(hash_password(Secret("x"))["password_hash"])
         # When a wrong password is checked against it, and against no hash
