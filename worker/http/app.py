@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -33,13 +32,12 @@ from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.connect.router import CONNECT_ROUTERS
-from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.document import describe
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
+from worker.http.pages.lazy_routes import LazyRoutes
 from worker.http.routes import (
     catalogue,
     connect_sessions,
@@ -147,10 +145,25 @@ def _build_documented_app(**options: Any) -> FastAPI:
 @cache
 def _build_routes() -> list[BaseRoute]:
     """Return the routes, which all applications of a process share."""
-    routers = (*_ROUTERS, *CONNECT_ROUTERS, *CONSOLE_ROUTERS)
-    routes = itertools.chain.from_iterable(router.routes for router in routers)
+    pages = (LazyRoutes("/connect", _load_connect), LazyRoutes("/console", _load_console))
     quick = [QuickPost(each) for each in passwords.router.routes if isinstance(each, GuardedRoute)]
-    return [QuickTokenRead(_TOKEN_PATH), *quick, *routes, *build_asset_routes()]
+    return [QuickTokenRead(_TOKEN_PATH), *quick, *_chain(_ROUTERS), *pages, *build_asset_routes()]
+
+
+def _load_connect() -> list[BaseRoute]:
+    from worker.http.connect.router import CONNECT_ROUTERS
+
+    return _chain(CONNECT_ROUTERS)
+
+
+def _load_console() -> list[BaseRoute]:
+    from worker.http.console.router import CONSOLE_ROUTERS
+
+    return _chain(CONSOLE_ROUTERS)
+
+
+def _chain(routers: Iterable[APIRouter]) -> list[BaseRoute]:
+    return [route for router in routers for route in router.routes]
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

@@ -25,6 +25,7 @@ from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
 from worker.crons import Crons
 from worker.http.app import create_app
+from worker.http.pages.lazy_routes import LazyRoutes
 from worker.http.shim import Shim
 
 #: Takes fields of `Limits` by name.
@@ -113,7 +114,12 @@ def app(generation: int) -> FastAPI:  # noqa: ARG001
     if isinstance(database.obj, PooledDatabase):
         # The application opens the database anew, and what the test has opened would leak.
         database.obj.close_all()
-    return create_app()
+    made = create_app()
+    # Those which tests ask for, and look for among all.
+    for route in list(made.router.routes):
+        if isinstance(route, LazyRoutes):
+            route.give_way(made.router.routes)
+    return made
 
 
 @pytest.fixture
