@@ -51,6 +51,9 @@ def serve_http() -> int:
 def load_app() -> FastAPI:
     """Return the application; a start is a quarter sooner without garbage collections."""
     with exempt_from_collection():
+        from worker.http.lean_fastapi import load_fastapi
+
+        load_fastapi()
         from worker.http.app import create_app
 
         return create_app()
