@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import tomllib
@@ -42,9 +41,9 @@ def setting_variable(section: str, key: str) -> str:
 
 #: The section, the key and the type of the setting that each variable gives.
 SETTING_VARIABLES: Final[Mapping[str, tuple[str, str, Any]]] = {
-    setting_variable(section, field.name): (section, field.name, get_type_hints(kind)[field.name])
+    setting_variable(section, key): (section, key, value_type)
     for section, (_, kind) in SECTIONS.items()
-    for field in dataclasses.fields(kind)
+    for key, value_type in get_type_hints(kind).items()
 }
 
 

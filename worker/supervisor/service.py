@@ -37,7 +37,7 @@ _WEB_GRACE_SECONDS: Final = 10.0
 
 _HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
-_HEALTH_POLL_SECONDS: Final = 0.05
+_HEALTH_POLL_SECONDS: Final = 0.01
 #: Each look opens the database anew; twice as often would be a tenth of the idle stack's CPU time.
 _STOP_POLL_SECONDS: Final = 1.0
 
