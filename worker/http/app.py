@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any, Final
@@ -37,21 +38,11 @@ from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_er
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
-from worker.http.pages.lazy_routes import LazyRoutes
-from worker.http.routes import (
-    catalogue,
-    connect_sessions,
-    connections,
-    oauth,
-    passwords,
-    providers,
-    root,
-    server,
-)
-from worker.http.routes.access import apps, keys
+from worker.http.routes import connect_sessions, connections, oauth, passwords, root, server
+from worker.http.routes.lazy_routes import LazyRoutes, load_all
 from worker.http.routes.quick_post import QuickPost
 from worker.http.routes.quick_token_read import QuickTokenRead
-from worker.http.routes.work import events, jobs, queues, renewals, webhook_deliveries
+from worker.http.routes.work import jobs
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
 from worker.process_list import ANNOUNCE_SECONDS
@@ -59,24 +50,27 @@ from worker.telemetry.http_spans import TraceRequests
 from worker.telemetry.process_figures import WEB
 from worker.telemetry.switch import start_tracing
 
-_ROUTERS: Final = (
+_APP_ROUTERS: Final = (
     passwords.router,
     oauth.pages,
     oauth.router,
     connections.router,
     connect_sessions.router,
-    providers.router,
-    catalogue.router,
-    apps.router,
-    keys.router,
-    events.router,
-    webhook_deliveries.router,
-    renewals.router,
-    queues.router,
-    jobs.router,
-    server.router,
-    root.router,
 )
+#: The routers below each of these paths.
+_LAZY_ROUTERS: Final = {
+    "/v1/providers": "worker.http.routes.providers:router",
+    "/v1/catalogue": "worker.http.routes.catalogue:router",
+    "/v1/apps": "worker.http.routes.access.apps:router",
+    "/v1/keys": "worker.http.routes.access.keys:router",
+    "/v1/events": "worker.http.routes.work.events:router",
+    "/v1/webhook-deliveries": "worker.http.routes.work.webhook_deliveries:router",
+    "/v1/renewals": "worker.http.routes.work.renewals:router",
+    "/v1/queues": "worker.http.routes.work.queues:router",
+    "/connect": "worker.http.connect.router:router",
+    "/console": "worker.http.console.router:router",
+}
+_OTHER_ROUTERS: Final = (jobs.router, server.router, root.router)
 _TOKEN_PATH: Final = "/v1/connections/{connection_id}/token"
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = (
@@ -137,33 +131,32 @@ def _build_documented_app(**options: Any) -> FastAPI:
         redirect_slashes=False,
         **options,
     )
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    app.openapi = partial(_describe, app)  # type: ignore[method-assign]
     app.router.routes.extend(_build_routes())
     return app
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    load_all(app.router.routes)
+    return describe(app)
 
 
 @cache
 def _build_routes() -> list[BaseRoute]:
     """Return the routes, which all applications of a process share."""
-    pages = (LazyRoutes("/connect", _load_connect), LazyRoutes("/console", _load_console))
     quick = [QuickPost(each) for each in passwords.router.routes if isinstance(each, GuardedRoute)]
-    return [QuickTokenRead(_TOKEN_PATH), *quick, *_chain(_ROUTERS), *pages, *build_asset_routes()]
+    return [
+        QuickTokenRead(_TOKEN_PATH),
+        *quick,
+        *_chain(_APP_ROUTERS),
+        *itertools.starmap(LazyRoutes, _LAZY_ROUTERS.items()),
+        *_chain(_OTHER_ROUTERS),
+        *build_asset_routes(),
+    ]
 
 
-def _load_connect() -> list[BaseRoute]:
-    from worker.http.connect.router import CONNECT_ROUTERS
-
-    return _chain(CONNECT_ROUTERS)
-
-
-def _load_console() -> list[BaseRoute]:
-    from worker.http.console.router import CONSOLE_ROUTERS
-
-    return _chain(CONSOLE_ROUTERS)
-
-
-def _chain(routers: Iterable[APIRouter]) -> list[BaseRoute]:
-    return [route for router in routers for route in router.routes]
+def _chain(routers: Iterable[APIRouter]) -> Iterator[BaseRoute]:
+    return itertools.chain.from_iterable(router.routes for router in routers)
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

@@ -36,15 +36,7 @@ def _build_configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "filters": {"messages": {"()": HideArguments}, "context": {"()": AddContext}},
-        "formatters": {
-            "text": {"()": NamingRequests, "fmt": _TEXT_FORMAT},
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "fmt": _JSON_FORMAT,
-                "rename_fields": _JSON_NAMES,
-                "timestamp": True,
-            },
-        },
+        "formatters": {log_format: _FORMATTERS[log_format]},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -65,6 +57,17 @@ class NamingRequests(logging.Formatter):
         line = super().formatMessage(record)
         named = record.__dict__.get("request_id")
         return f"{line} [request {named}]" if named else line
+
+
+_FORMATTERS: Final[dict[str, dict[str, Any]]] = {
+    "text": {"()": NamingRequests, "fmt": _TEXT_FORMAT},
+    "json": {
+        "()": "pythonjsonlogger.json.JsonFormatter",
+        "fmt": _JSON_FORMAT,
+        "rename_fields": _JSON_NAMES,
+        "timestamp": True,
+    },
+}
 
 
 class HideArguments(logging.Filter):

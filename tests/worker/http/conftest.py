@@ -25,7 +25,7 @@ from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
 from worker.crons import Crons
 from worker.http.app import create_app
-from worker.http.pages.lazy_routes import LazyRoutes
+from worker.http.routes.lazy_routes import load_all
 from worker.http.shim import Shim
 
 #: Takes fields of `Limits` by name.
@@ -115,10 +115,8 @@ def app(generation: int) -> FastAPI:  # noqa: ARG001
         # The application opens the database anew, and what the test has opened would leak.
         database.obj.close_all()
     made = create_app()
-    # Those which tests ask for, and look for among all.
-    for route in list(made.router.routes):
-        if isinstance(route, LazyRoutes):
-            route.give_way(made.router.routes)
+    # Tests look for some among all.
+    load_all(made.router.routes)
     return made
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter
 
 from worker.http.connect import changes, landing, page, setup, sign_ins
 
-CONNECT_ROUTERS: Final[tuple[APIRouter, ...]] = (
+router = APIRouter()
+# As they are: FastAPI prepares a route once more where its router is included in another.
+for _part in (
     landing.router,
     page.router,
     setup.router,
     sign_ins.router,
     changes.router,
-)
+):
+    router.routes.extend(_part.routes)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fastapi import APIRouter
 
 from worker.http.console import events, login, renewals, webhooks
@@ -13,7 +11,9 @@ from worker.http.console.overview import routes as overview
 from worker.http.console.providers import catalogue, editing, providers
 from worker.http.console.work import dead_letters, jobs, queues
 
-CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
+router = APIRouter()
+# As they are: FastAPI prepares a route once more where its router is included in another.
+for _part in (
     login.public_router,
     login.router,
     overview.router,
@@ -32,4 +32,5 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     queues.router,
     dead_letters.router,
     jobs.router,
-)
+):
+    router.routes.extend(_part.routes)

@@ -1,4 +1,4 @@
-"""Pages that a process loads when they are asked for, as if they had always been there."""
+"""Routes that a process loads when they are asked for, as if they had always been there."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from worker.http.app import create_app
 
 
 @pytest.mark.usefixtures("generation")
-def test_the_first_request_for_a_page_is_answered_as_any_later_one() -> None:
+def test_the_first_request_for_a_lazy_route_is_answered_as_any_later_one() -> None:
     # Given a process that no browser has asked yet
     for _ in range(2):
         with served(create_app()) as url, ThreadPoolExecutor() as pool:
             # When several ask at once, one for a page that there is not, one by a wrong method
             paths = ["/console/login", "/console/apps", "/console/none", "/consoles", "/connect"]
+            paths += ["/v1/keys", "/v1/keys/none"]
             asked = [pool.submit(httpx.get, url + path) for path in paths * 2]
             answers = [each.result() for each in asked]
             refused = httpx.request("PROPFIND", f"{url}/console/login")
         # Then each is answered for what it is
-        assert [answer.status_code for answer in answers] == [200, 303, 404, 404, 404] * 2
+        assert [answer.status_code for answer in answers] == [200, 303, 404, 404, 404, 401, 405] * 2
         assert "<html" in answers[4].text
         assert_problem(refused, 405, "method_not_allowed")
         assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-def test_a_start_loads_no_page() -> None:
+def test_a_start_loads_no_page_and_its_document_has_all_routes() -> None:
     code = (
         "import sys, worker.http.app as app\n"
-        "app.describe_api()\n"
-        "print([name for name in sys.modules if name.startswith('worker.http.con')])"
+        "print([name for name in sys.modules if name.startswith('worker.http.con')])\n"
+        "print('/v1/queues' in app.describe_api()['paths'])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == "[]\n"
+    assert ended.stdout == "[]\nTrue\n"
