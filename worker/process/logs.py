@@ -1,4 +1,4 @@
-"""Structured logging: one `dictConfig` for every process, as text or, by LOG_FORMAT, as JSON lines.
+"""Structured logging: one set-up for every process, as text or, by LOG_FORMAT, as JSON lines.
 
 A record names the job that its thread performs and its requester. A message appears as its name and
 id, never with its arguments. Third parties log at INFO at most, whatever config.toml says: at DEBUG
@@ -8,8 +8,7 @@ they print what they are given, such as Peewee the parameters of its statements.
 from __future__ import annotations
 
 import logging
-import logging.config
-from typing import Any, Final
+from typing import Final
 
 from dramatiq import Message, MessageProxy
 from dramatiq.middleware import CurrentMessage
@@ -27,26 +26,15 @@ _JSON_NAMES: Final = {"levelname": "level", "name": "logger", "threadName": "thr
 
 def set_up_logging(settings: Settings) -> None:
     """Configure all loggers of this process: one handler on stderr, one format."""
-    logging.config.dictConfig(_build_configuration(settings.log_format, debug=settings.debug.debug))
-
-
-def _build_configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
-    level = "DEBUG" if debug else "INFO"
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "filters": {"messages": {"()": HideArguments}, "context": {"()": AddContext}},
-        "formatters": {log_format: _FORMATTERS[log_format]},
-        "handlers": {
-            "stderr": {
-                "class": "logging.StreamHandler",
-                "formatter": log_format,
-                "filters": ["messages", "context"],
-            }
-        },
-        "root": {"level": "INFO", "handlers": ["stderr"]},
-        "loggers": {name: {"level": level} for name in _OUR_LOGGERS},
-    }
+    handler = logging.StreamHandler()
+    handler.setFormatter(_FORMATTERS[settings.log_format]())
+    for each in (HideArguments(), AddContext()):
+        handler.addFilter(each)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in _OUR_LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG if settings.debug.debug else logging.INFO)
 
 
 class NamingRequests(logging.Formatter):
@@ -59,15 +47,17 @@ class NamingRequests(logging.Formatter):
         return f"{line} [request {named}]" if named else line
 
 
-_FORMATTERS: Final[dict[str, dict[str, Any]]] = {
-    "text": {"()": NamingRequests, "fmt": _TEXT_FORMAT},
-    "json": {
-        "()": "pythonjsonlogger.json.JsonFormatter",
-        "fmt": _JSON_FORMAT,
-        "rename_fields": _JSON_NAMES,
-        "timestamp": True,
-    },
-}
+def _build_text_formatter() -> logging.Formatter:
+    return NamingRequests(_TEXT_FORMAT)
+
+
+def _build_json_formatter() -> logging.Formatter:
+    from pythonjsonlogger.json import JsonFormatter
+
+    return JsonFormatter(_JSON_FORMAT, rename_fields=_JSON_NAMES, timestamp=True)
+
+
+_FORMATTERS: Final = {"text": _build_text_formatter, "json": _build_json_formatter}
 
 
 class HideArguments(logging.Filter):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
 import redis
+from redis import DriverInfo
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
@@ -26,6 +27,7 @@ from catfeeder.queue.redis.url import read_redis_url, translate_url_errors
 _NO_RETRIES: Final = 0
 #: Longer than a pause of the server that workers must survive.
 _REPLY_TIMEOUT_SECONDS: Final = 15.0
+_DRIVER: Final = DriverInfo(lib_version=redis.__version__)
 _OPTIONS: Final[dict[str, Any]] = {
     "socket_timeout": _REPLY_TIMEOUT_SECONDS,
     "socket_connect_timeout": 2,
@@ -33,6 +35,8 @@ _OPTIONS: Final[dict[str, Any]] = {
     # Each thread that waits for a job holds one. From redis-py's own limit of 100 on, a server that
     # is well would look as if it were away; this is the server's.
     "max_connections": 10_000,
+    # Else each connection looks its own package's version up among all that are installed.
+    "driver_info": _DRIVER,
 }
 #: A peer that vanished without a word, such as behind a firewall that forgot the connection, shows
 #: within two minutes; the system's own times are hours.
@@ -46,7 +50,11 @@ _KEEPALIVE: Final[dict[str, Any]] = {
     },
 }
 #: A sentinel that hangs must not keep the client from the next one.
-_SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
+_SENTINEL_OPTIONS: Final[dict[str, Any]] = {
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+    "driver_info": _DRIVER,
+}
 #: The replies of a server that takes no writes for now; redis-py has no errors of these names.
 _TRANSIENT_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
 #: The error reply of the script that sends, for a queue that takes no more.
