@@ -62,24 +62,53 @@ def call_scripts(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     Raises:
         redis.RedisError: The connection was lost; any of them may have run.
     """
-    answers = _round_trip(client, [("EVALSHA", call.script.name, call) for call in calls])
-    # A server that was restarted has forgotten the scripts, and learns each with its next call.
+    with borrow_connection(client.connection_pool) as connection:
+        send_calls(connection, calls)
+        answers = read_answers(connection, len(calls))
+    return repeat_forgotten(client, calls, answers)
+
+
+def send_calls(connection: Any, calls: Sequence[Call]) -> None:
+    """Send calls in one piece; each will have its answer.
+
+    Raises:
+        redis.ConnectionError: The connection was lost.
+    """
+    _send(connection, [("EVALSHA", call.script.name, call) for call in calls])
+
+
+def read_answers(connection: Any, count: int) -> list[Any]:
+    """Return the next answers, of which each may be an error.
+
+    Raises:
+        redis.RedisError: The connection was lost.
+    """
+    return [_read_answer(connection) for _ in range(count)]
+
+
+def repeat_forgotten(client: redis.Redis, calls: Sequence[Call], answers: list[Any]) -> list[Any]:
+    """Call with its text each script that a server has forgotten; return all answers.
+
+    A server that was restarted has forgotten the scripts, and learns each so.
+
+    Raises:
+        redis.RedisError: The connection was lost; any of them may have run.
+    """
     unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
-        again = _round_trip(client, [("EVAL", calls[at].script.text, calls[at]) for at in unknown])
-        for at, answer in zip(unknown, again, strict=True):
-            answers[at] = answer
+        with borrow_connection(client.connection_pool) as connection:
+            _send(connection, [("EVAL", calls[at].script.text, calls[at]) for at in unknown])
+            for at in unknown:
+                answers[at] = _read_answer(connection)
     return answers
 
 
-def _round_trip(client: redis.Redis, commands: Iterable[tuple[str, str, Call]]) -> list[Any]:
+def _send(connection: Any, commands: Iterable[tuple[str, str, Call]]) -> None:
     packed = [
         (command, script, len(call.keys), *call.keys, *call.arguments)
         for command, script, call in commands
     ]
-    with borrow_connection(client.connection_pool) as connection:
-        connection.send_packed_command(connection.pack_commands(packed))
-        return [_read_answer(connection) for _ in packed]
+    connection.send_packed_command(connection.pack_commands(packed))
 
 
 def _read_answer(connection: Any) -> Any:

@@ -29,11 +29,23 @@ def borrow_connection(pool: redis.ConnectionPool) -> Iterator[Any]:
         redis.ConnectionError: The server cannot be reached.
     """
     idle = _idle_connections(pool)
-    connection = _take(pool, idle)
+    connection = _take(pool, idle) or pool.get_connection()
     try:
         yield connection
     finally:
         idle.append(connection)
+
+
+@contextmanager
+def borrow_made_connection(pool: redis.ConnectionPool) -> Iterator[Any]:
+    """Lend a connection that is made, or None where one would have to be."""
+    idle = _idle_connections(pool)
+    connection = _take(pool, idle)
+    try:
+        yield connection if connection is not None and connection.is_connected else None
+    finally:
+        if connection is not None:
+            idle.append(connection)
 
 
 def _idle_connections(pool: redis.ConnectionPool) -> _Connections:
@@ -45,12 +57,12 @@ def _idle_connections(pool: redis.ConnectionPool) -> _Connections:
 
 
 def _take(pool: redis.ConnectionPool, idle: _Connections) -> Any:
+    """Return an idle connection, or None where there is none; to send connects a lost one anew."""
     try:
         connection = idle.pop()
     except IndexError:
-        return pool.get_connection()
+        return None
     if not _is_clean(pool, connection):
-        # To send connects it anew.
         connection.disconnect()
     return connection
 

@@ -71,22 +71,44 @@ class AdmissionControl:
         self._rates: WorkRates = ()
         self._rates_until = 0.0
 
-    def admit(self, message_type: MessageType, app: str, arguments: Mapping[str, Any]) -> int:
+    def admit(
+        self,
+        message_type: MessageType,
+        app: str,
+        arguments: Mapping[str, Any],
+        *,
+        may_ask: bool = True,
+    ) -> int | None:
         """Return what a new message of an app costs, and count it as waiting.
+
+        None stands for a message of which Redis must be asked first; it is, where it `may_ask`.
 
         Raises:
             QueueOverloaded: It would wait too long; `Retry-After` says until when.
             QueueUnreachable: Redis did not answer.
         """
         cost = estimate_cost(message_type.name, arguments, self._passwords)
-        if message_type.queue in self._estimates:
-            if message_type.max_age_seconds is not None:
-                self._refuse_excess(message_type.queue, app, message_type.max_age_seconds)
-            self._backlogs.add(message_type.queue, app, cost)
+        queue, max_age_seconds = message_type.queue, message_type.max_age_seconds
+        if queue in self._estimates:
+            if max_age_seconds is not None:
+                limit_seconds = max_age_seconds * _WAITING_SHARE
+                if not may_ask and self._must_ask(queue, app, limit_seconds):
+                    return None
+                self._refuse_excess(queue, app, limit_seconds, max_age_seconds)
+            self._backlogs.add(queue, app, cost)
         return cost
 
-    def _refuse_excess(self, queue: str, app: str, max_age_seconds: int) -> None:
-        limit_seconds = max_age_seconds * _WAITING_SHARE
+    def _must_ask(self, queue: str, app: str, limit_seconds: float) -> bool:
+        """Return whether what is known of a queue is too old to decide by."""
+        age_seconds = self._backlogs.measure_age(queue)
+        if self._clock() >= self._rates_until or age_seconds >= _SHORT_BACKLOG_SECONDS:
+            return True
+        wait_seconds = self._estimate_wait(queue, app, _SHORT_BACKLOG_SECONDS)
+        return age_seconds >= _BACKLOG_SECONDS and wait_seconds >= limit_seconds * _SHORT
+
+    def _refuse_excess(
+        self, queue: str, app: str, limit_seconds: float, max_age_seconds: int
+    ) -> None:
         wait_seconds = self._estimate_wait(queue, app, _SHORT_BACKLOG_SECONDS)
         if wait_seconds < limit_seconds * _SHORT:
             return

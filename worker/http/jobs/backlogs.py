@@ -30,11 +30,15 @@ class BacklogCache:
         Raises:
             Exception: Whatever `read` raises.
         """
-        backlog, read_at = self._entries.get(queue, ({}, -math.inf))
-        if self._clock() - read_at >= age_seconds:
-            backlog = dict(self._read(queue))
-            self._entries[queue] = backlog, self._clock()
+        if self.measure_age(queue) >= age_seconds:
+            self._entries[queue] = dict(self._read(queue)), self._clock()
+        backlog, _ = self._entries[queue]
         return backlog
+
+    def measure_age(self, queue: str) -> float:
+        """Return how many seconds ago a queue was looked at."""
+        _, read_at = self._entries.get(queue, ({}, -math.inf))
+        return self._clock() - read_at
 
     def add(self, queue: str, app: str, cost: int) -> None:
         """Count what is about to be sent to a queue whose backlog was looked at."""

@@ -168,14 +168,17 @@ def test_a_queue_that_fills_is_looked_at_more_often(two_hands: Settings) -> None
         return {"shop": waiting[0] * TEN}
 
     admission = AdmissionControl(two_hands, look, lambda: (), lambda: now[0])
+    assert admission.admit(HASH_PASSWORD, "shop", {}, may_ask=False) is None
     assert _refused(admission) is None
     waiting[0] = 1000
-    # When it was all but empty, then what it said holds for a second
+    # When it was all but empty, then what it said holds for a second, and none need be asked
+    assert admission.admit(HASH_PASSWORD, "shop", {}, may_ask=False) == TEN
     now[0] += 0.9
-    assert [_refused(admission) for _ in range(18)] == [None] * 18
+    assert [_refused(admission) for _ in range(17)] == [None] * 17
     assert looks == [1]
     # But no longer than a moment once this process itself has sent a tenth of what it may hold
     assert _refused(admission) is None
+    assert admission.admit(HASH_PASSWORD, "shop", {}, may_ask=False) is None
     assert _refused(admission) is not None
     assert looks == [2]
 

@@ -11,7 +11,13 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.errors import MessageTooLarge, QueueUnreachable
-from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
+from catfeeder.messages import (
+    CHECK_PASSWORD,
+    HASH_PASSWORD,
+    RENEW_CONNECTION,
+    REVOKE_CONNECTION,
+    MessageType,
+)
 from catfeeder.queue.jobs.store import JobRecord, JobStatus
 from catfeeder.queue.requester import requester
 from catfeeder.sealing import Secret
@@ -23,8 +29,12 @@ pytestmark = pytest.mark.anyio
 _ARGUMENTS = {"password": Secret("hunter2"), "rounds": None}
 
 
-def _refuse_renewals(message_type: MessageType, app: str, _arguments: Mapping[str, Any]) -> int:
+def _refuse_renewals(
+    message_type: MessageType, app: str, _arguments: Mapping[str, Any], *, may_ask: bool
+) -> int | None:
     assert app == "default"
+    if message_type is CHECK_PASSWORD and not may_ask:
+        return None
     if message_type is RENEW_CONNECTION:
         raise QueueOverloaded
     return 7
@@ -103,6 +113,24 @@ async def test_one_that_is_refused_holds_up_no_other(
     assert client.broker.depth("oauth") == 0
 
 
+async def test_one_of_which_redis_must_be_asked_holds_up_no_other(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
+    sent = [enqueuer.send(message_type, {}) for message_type in (HASH_PASSWORD, CHECK_PASSWORD)]
+    assert [job.actor for job in await asyncio.gather(*sent)] == ["hash_password", "check_password"]
+    # And it was counted once
+    assert client.broker.read_backlog("passwords") == {"default": 14}
+
+
+async def test_a_server_that_has_forgotten_the_scripts_takes_each_job_once(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
+    await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
+    client.redis.script_flush()
+    await asyncio.gather(*(enqueuer.send(HASH_PASSWORD, _ARGUMENTS) for _ in range(3)))
+    assert client.broker.depth("passwords") == 4
+
+
 async def test_an_error_of_one_message_fails_that_message_alone(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
@@ -130,7 +158,11 @@ async def test_a_broker_that_hangs_is_asked_once_for_all_waiting_requests(client
     # Given a broker that answers nobody
     asked = []
 
-    def hang(message_type: MessageType, _app: str, _arguments: Mapping[str, Any]) -> int:
+    def hang(
+        message_type: MessageType, _app: str, _arguments: Mapping[str, Any], *, may_ask: bool
+    ) -> int | None:
+        if not may_ask:
+            return None
         asked.append(message_type)
         hung.set()
         assert may_go_on.wait(60)

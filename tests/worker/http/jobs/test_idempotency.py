@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,7 @@ from catfeeder.clock import utc_now
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.queue.broker import build_message, build_queued_job
 from catfeeder.queue.jobs.store import JobError
-from catfeeder.queue.lua_scripts import call_scripts
+from catfeeder.queue.lua_scripts import Call, call_scripts
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
 from tests.jobs import fail, succeed
@@ -208,15 +208,15 @@ def test_a_request_whose_answer_was_lost_becomes_one_job(
     http: httpx.Client, app: FastAPI, shim: Shim, is_taken: bool
 ) -> None:
     # Given a Redis that takes a job or not, and whose answer does not come
-    def call_and_lose(*calls: Any) -> list[Any]:
+    async def call_and_lose(calls: Sequence[Call]) -> list[Any]:
         if is_taken:
-            call_scripts(*calls)
+            call_scripts(shim.client.redis, calls)
         raise redis.TimeoutError
 
     losing = BatchingEnqueuer(
         shim.client.redis,
         shim.client.broker.encoder,
-        lambda _message_type, _app, _arguments: 1,
+        lambda _message_type, _app, _arguments, *, may_ask: 1,  # noqa: ARG005
         call_and_lose,
     )
     app.state.shim = dataclasses.replace(shim, enqueuer=losing)
