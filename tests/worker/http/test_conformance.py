@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider
+from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits
 from tests.worker.http.real_things import RealThings
 from worker.http.auth.api_keys import APP_HEADER
@@ -159,3 +161,21 @@ def test_every_path_says_what_may_be_done(app: FastAPI, url: str) -> None:
         assert (answer.status_code, answer.content) == (204, b"")
         methods = {method.upper() for method in operations}
         assert allowed == {*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])}, path
+
+
+def test_a_whole_number_may_be_written_with_a_point(http: httpx.Client) -> None:
+    # Given numbers as some programs write them, each an integer by JSON Schema
+    made = http.put(
+        "/v1/providers/google",
+        json={"preset": "google", "client_id": "app", "grant_lifetime_seconds": 9999999.0},
+    )
+    app = http.post("/v1/apps", json={"id": "shop", "requests_per_minute": 120.0})
+    key = http.post("/v1/keys", json={"name": "k", "scopes": ["jobs"], "lifetime": 3600.0})
+    # Then each is taken for what it is, and one with a fraction is refused
+    assert made.json()["grant_lifetime_seconds"] == 9999999
+    assert app.json()["requests_per_minute"] == 120
+    assert key.is_success
+    for wrong in (120.5, "120", True, 1e400):
+        body = json.dumps({"id": "other", "requests_per_minute": wrong})
+        answer = http.post("/v1/apps", content=body, headers={"Content-Type": "application/json"})
+        assert_problem(answer, 422, "invalid_request")

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from actors.whole_numbers import Whole
 from worker.http.schemas.fields import Body, SecretText
 
 _PASSWORD: Final = "correct horse battery staple"
@@ -37,7 +38,7 @@ class HashPassword(Body):
     scheme: Scheme | None = Field(
         default=None, description="What to hash with; config.toml has the default."
     )
-    rounds: int | None = Field(
+    rounds: Whole | None = Field(
         default=None, description="bcrypt's cost, 10 to 16; config.toml has the default."
     )
     argon2: str | None = Field(

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from actors.providers.protocol.tokens.targets import MAX_TARGETS
+from actors.whole_numbers import Whole
 from worker.http.schemas.fields import Body, Subject, Text, Variables
 
 
@@ -25,7 +26,7 @@ class AuthenticationParameters(BaseModel):
     login_hint: Text | None = Field(
         default=None, description="The user to expect, such as an address."
     )
-    max_age: int | None = Field(
+    max_age: Whole | None = Field(
         default=None,
         ge=0,
         le=MAX_AGE_LIMIT,

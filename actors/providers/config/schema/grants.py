@@ -14,6 +14,7 @@ from actors.providers.config.schema.placements import (
 )
 from actors.providers.config.schema.types.fields import TemplateURL
 from actors.providers.config.schema.types.part import SettingsPart
+from actors.whole_numbers import Whole
 
 
 class GrantSettings(SettingsPart):
@@ -35,7 +36,7 @@ class GrantSettings(SettingsPart):
         | None
     ) = Field(default=None, min_length=1, max_length=8)
     assertion_claims: AssertionClaims | None = None
-    assertion_lifetime_seconds: int | None = Field(default=None, ge=30, le=600)
+    assertion_lifetime_seconds: Whole | None = Field(default=None, ge=30, le=600)
     installation_token_endpoint: InstallationURL | None = None
     api_headers: HeaderTemplates | None = None
     api_query_parameters: QueryTemplates | None = None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from actors.providers.config.schema.types.fields import Text
 from actors.providers.config.schema.types.part import SettingsPart
+from actors.whole_numbers import Whole
 
 _FailureKind = Literal[
     "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
@@ -17,14 +18,14 @@ _FailureKind = Literal[
 class RenewalSettings(SettingsPart):
     """How long tokens live, how they are renewed and revoked, and what a failure means."""
 
-    default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
-    minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
-    maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=10_000)
-    renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    default_lifetime_seconds: Whole | None = Field(default=None, ge=1, le=315_360_000)
+    minimum_renewal_gap_seconds: Whole | None = Field(default=None, ge=0, le=31_536_000)
+    maximum_renewals_per_minute: Whole | None = Field(default=None, ge=1, le=10_000)
+    renewal_margin_seconds: Whole | None = Field(default=None, ge=1, le=315_360_000)
     single_use_refresh_tokens: bool | None = None
-    refresh_token_grace_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
-    grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
-    grant_idle_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    refresh_token_grace_seconds: Whole | None = Field(default=None, ge=1, le=315_360_000)
+    grant_lifetime_seconds: Whole | None = Field(default=None, ge=1, le=315_360_000)
+    grant_idle_lifetime_seconds: Whole | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "access_token", "fb_exchange_token", "none"] | None = None
     failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
+from actors.whole_numbers import Whole
 from worker.http.schemas.fields import Body, Subject, Text
 
 
@@ -24,10 +25,10 @@ class AppChanges(Body):
     return_to_origins: list[Text] | None = Field(
         default=None, description="Where its users' browsers may be sent in the end."
     )
-    maximum_rounds: int | None = Field(
+    maximum_rounds: Whole | None = Field(
         default=None, description="The dearest hash that it may ask for, or have checked."
     )
-    requests_per_minute: int | None = Field(
+    requests_per_minute: Whole | None = Field(
         default=None, description="How many requests all of its API keys may make."
     )
     allow_login: bool | None = Field(
@@ -56,4 +57,7 @@ class NewApp(AppChanges):
         }
     )
 
-    id: Subject = Field(description="1 to 32 of a-z, 0-9 and -; it never changes.")
+    id: Subject = Field(
+        description="1 to 32 of a-z, 0-9 and -, not first; it never changes.",
+        json_schema_extra={"pattern": "^[a-z0-9][a-z0-9-]{0,31}$"},
+    )

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from actors.api_keys import ScopeName
+from actors.whole_numbers import Whole
 from worker.http.schemas.fields import Body, Subject, Time
 
 _TEN_YEARS: Final = 3650 * 86_400
@@ -31,13 +32,13 @@ class NewKey(Body):
     name: Subject = Field(description="What it is for, in your words.")
     scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
     expires_at: Time | None = Field(default=None, description="Until when it serves (RFC 3339).")
-    lifetime: int | None = Field(
+    lifetime: Whole | None = Field(
         default=None,
         ge=1,
         le=_TEN_YEARS,
         description="The same as seconds from now; give one of the two, or neither.",
     )
-    requests_per_minute: int = Field(
+    requests_per_minute: Whole = Field(
         default=_USUAL_REQUESTS_PER_MINUTE,
         ge=1,
         le=1_000_000,

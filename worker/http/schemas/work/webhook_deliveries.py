@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.events.deliveries import MAX_RESENT
+from actors.whole_numbers import Whole
 from models.webhook_deliveries import DeliveryStatus
 from worker.http.schemas.fields import Body, Text
 
@@ -29,7 +30,7 @@ class EventsToResend(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"event_ids": [4711]}]})
 
-    event_ids: list[int] | None = Field(
+    event_ids: list[Whole] | None = Field(
         default=None,
         max_length=MAX_RESENT,
         description=f"All that were given up where it is left out, {MAX_RESENT} at a time.",
