@@ -19,7 +19,6 @@ from actors.backoff import plan_retry
 from actors.errors import AuthError
 from actors.events.audit import describe_event
 from actors.providers.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.requests import post_json
 from actors.stopping import is_stop_requested
 from actors.telemetry.metrics import WEBHOOK_DELIVERIES
 from catfeeder.clock import utc_now
@@ -106,6 +105,9 @@ def _lease_duration() -> timedelta:
 
 def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     """Post an event; return whether the receiver was reachable, and so worth trying again now."""
+    # With the first event: a service without a webhook looks for some as often, and needs none.
+    from actors.providers.http.requests import post_json
+
     body = json.dumps(describe_event(event)).encode()
     try:
         status = post_json(url, body, sign_delivery(str(event.id), body, now, app=event.app))

@@ -123,6 +123,8 @@ def test_a_process_loads_only_what_its_messages_need() -> None:
         "actors.passwords.hashing:hash_password": "requests requests_oauthlib fastapi joserfc",
         # bcrypt itself is there for other reasons: cryptography reads SSH keys with it.
         "actors.oauth.exchange:exchange_code": "actors.passwords.hashing fastapi zxcvbn",
+        # Which looks for events again and again, in a service without a webhook too.
+        "actors.events.webhooks:deliver_events": "requests urllib3",
         "actors.server:shut_down": "bcrypt requests_oauthlib fastapi starlette",
     }
     script = """
