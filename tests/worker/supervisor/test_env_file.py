@@ -12,17 +12,6 @@ from config import ROOT, ConfigurationError
 from worker.supervisor.env_file import write_missing_secrets
 
 
-def test_both_secrets_are_written_to_a_new_private_file(tmp_path: Path) -> None:
-    path = tmp_path / ".env"
-
-    written = write_missing_secrets(path, {})
-
-    values = dotenv_values(path)
-    assert written == ["SECRET_KEY", "ADMIN_API_KEY"] == list(values)
-    assert len({*values.values()}) == 2
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
 def test_a_secret_that_is_set_is_not_written(tmp_path: Path) -> None:
     # Given an environment with one secret, and a file for the other
     path = tmp_path / ".env"

@@ -302,14 +302,6 @@ def test_neither_a_hangup_that_is_ignored_nor_a_database_that_is_away_stops_anyt
     assert service.stop() == 0
 
 
-def test_a_missing_procfile_ends_the_start_with_a_sentence(directory: ServiceDirectory) -> None:
-    (directory.path / "Procfile").unlink()
-    ended = directory.worker("run")
-    assert ended.returncode == 1
-    assert ended.stderr.count("\n") == 1
-    assert "Traceback" not in ended.stderr
-
-
 def test_two_services_on_one_database_stop_each_for_itself(directory: ServiceDirectory) -> None:
     # Given two that were started on one database, each with a VAR_DIR of its own
     url = f"sqlite:///{directory.path}/var/catfeeder.sqlite3"
