@@ -121,6 +121,7 @@ def test_unreadable_bytes_are_set_aside_in_a_process_too(
     assert "canary-" not in performer.output
 
 
+@pytest.mark.usefixtures("tables")
 def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
     environment: dict[str, str], start: StartPerformer
 ) -> None:
