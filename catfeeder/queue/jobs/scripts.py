@@ -23,10 +23,9 @@ _UNFINISHED: Final = "queued running"
 # sent anew, as a dead letter is, a worker of the earlier sending changes nothing.
 CHANGE_SCRIPT: Final = Script(
     """
-local status = redis.call('HGET', KEYS[1], 'status')
+local status, message = unpack(redis.call('HMGET', KEYS[1], 'status', 'message'))
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
-local message = redis.call('HGET', KEYS[1], 'message')
 if message and message ~= ARGV[5] then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[1], ARGV[3])

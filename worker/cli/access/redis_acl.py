@@ -24,7 +24,7 @@ _PASSWORD_BYTES: Final = 32
 #: Of the two scripts, of waiting in threads and in tasks, and of a connection.
 _COMMANDS: Final = (
     *("eval", "evalsha", "script|load"),
-    *("exists", "expire", "hget", "hgetall", "hincrby", "hlen", "hset", "llen", "rpush", "sadd"),
+    *("exists", "expire", "hgetall", "hincrby", "hlen", "hmget", "hset", "llen", "rpush"),
     *("publish", "blmove", "psubscribe", "punsubscribe", "subscribe", "unsubscribe"),
     *("ping", "select"),
 )
