@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 import redis
 from dramatiq import Broker, Middleware, Worker
 
-from catfeeder.queue.lanes import NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NAMESPACE
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX, idle_key
 from catfeeder.queue.redis.faults import describe_loss
 
 _LOG = logging.getLogger(__name__)
@@ -78,10 +79,11 @@ class QueueNotifier(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Request the thread to stop."""
         self._stopping.set()
-        # The notification ends the thread's own wait.
+        # The notification ends the thread's own wait. Others fetch what this process was woken for.
         with contextlib.suppress(redis.RedisError):
             for name in self._events:
-                self._client.publish(f"{NOTIFICATION_PREFIX}{name}{self._own}", b"")
+                self._client.hdel(idle_key(f"{NAMESPACE}:{name}"), name + self._own)
+                self._client.publish(NOTIFICATION_PREFIX + name, b"")
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Wait until the connection is no longer in use: the broker is closed next."""

@@ -116,8 +116,10 @@ def test_a_worker_that_has_stopped_listens_no_more(
 ) -> None:
     worker = start_worker(threads=1)
     wait_until(lambda: listeners(valkey) == 1)
+    wait_until(lambda: valkey.client.hlen("catfeeder:passwords.idle") == 1)
     stop_worker(worker, 60)
     assert listeners(valkey) == 0
+    assert not valkey.client.exists("catfeeder:passwords.idle")
     assert "notifier" not in [thread.name for thread in threading.enumerate()]
 
 
