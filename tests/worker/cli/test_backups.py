@@ -97,6 +97,22 @@ def test_a_drill_of_backup_and_restore(
 
 
 @pytest.mark.usefixtures("tables")
+def test_a_backup_that_cannot_be_written_says_what_is_in_its_way(
+    command: Command, tmp_path: Path
+) -> None:
+    for path, sentence in (
+        (tmp_path / "none" / "a", f"The folder {tmp_path / 'none'} is not there: make it first"),
+        (tmp_path, f"{tmp_path} cannot be used: Is a directory."),
+        (Path("/dev/null/a"), "cannot be used: Not a directory."),
+    ):
+        # When a backup is to be written where it cannot, then the sentence names what to change
+        ended = command("backup", str(path))
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert sentence in ended.stderr
+    assert list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.usefixtures("tables")
 def test_a_restore_says_whose_refresh_tokens_may_be_spent(
     command: Command, provider: ScriptedProvider, tmp_path: Path, use_database: UseDatabase
 ) -> None:

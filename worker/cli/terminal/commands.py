@@ -5,10 +5,12 @@ docs/command-line.md lists the statuses.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -20,6 +22,15 @@ from worker.cli.terminal.sentences import say_in_commands
 _NOT_READ: Final = 141
 #: A fault of the program, as sysexits.h has it.
 _FAULT: Final = 70
+#: What happens to files whose names an error does not have.
+_OF_FILES: Final = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+}
 _TRACEBACK: Final = "CATFEEDER_TRACEBACK"
 
 
@@ -73,11 +84,11 @@ def report_errors() -> Iterator[None]:
         # A reader such as `head` has read enough; the interpreter's end must not write either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(_NOT_READ) from None
-    except (PermissionError, FileNotFoundError) as error:
-        # A file that no setting names, such as one of the service's own.
-        print(f"{error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
-        raise typer.Exit(1) from None
     except Exception as error:
+        if isinstance(error, OSError) and (error.filename or error.errno in _OF_FILES):
+            # A file that no setting names, such as one of the service's own, or of an option.
+            print(_describe_file_error(error), file=sys.stderr)
+            raise typer.Exit(1) from None
         # typer's own ends are passed on: they are no faults.
         if os.environ.get(_TRACEBACK) or type(error).__module__.startswith("typer"):
             raise
@@ -85,3 +96,12 @@ def report_errors() -> Iterator[None]:
         text = f"This is a fault of the program ({kind}): {_TRACEBACK}=1 shows where."
         print(text, file=sys.stderr)
         raise typer.Exit(_FAULT) from None
+
+
+def _describe_file_error(error: OSError) -> str:
+    """Return a sentence about what a file that an error names lacks, its folder perhaps."""
+    # Of two files, one that was renamed, the second has the name that was asked for.
+    file = Path(str(error.filename2 or error.filename or "A file"))
+    if isinstance(error, FileNotFoundError) and not file.parent.exists():
+        return f"The folder {file.parent} is not there: make it first, or name another."
+    return f"{file} cannot be used: {error.strerror}."
