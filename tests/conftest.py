@@ -159,6 +159,12 @@ def _mariadb_server() -> Iterator[MariadbServer]:
         yield server
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that apps and the server run."""
+    return "asyncio"
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser, for as long as a file's tests run: no event loop runs beside Playwright's own."""

@@ -70,13 +70,14 @@ def renew_all(at: datetime) -> list[type[Exception] | None]:
     outcomes: list[type[Exception] | None] = []
 
     def renew(leases: list[Lease]) -> None:
-        outcomes.extend(_renew(lease, at) for lease in leases)
+        outcomes.extend(renew_one(lease, at) for lease in leases)
 
     sweep(at, renew)
     return outcomes
 
 
-def _renew(lease: Lease, at: datetime) -> type[Exception] | None:
+def renew_one(lease: Lease, at: datetime) -> type[Exception] | None:
+    """Renew one connection; return the error, or None."""
     try:
         renew_leased(lease, at)
     except CatFeederError as error:
@@ -89,7 +90,7 @@ def recover_at(at: datetime) -> int:
 
     def renew(leases: list[Lease]) -> None:
         for lease in leases:
-            _renew(lease, at)
+            renew_one(lease, at)
 
     return recover(at, at + LEASE, renew)
 

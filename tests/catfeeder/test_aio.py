@@ -39,12 +39,6 @@ APART = {"enqueue", "job", "close", "aclose", "find", "cancel", "wait"}
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that apps run."""
-    return "asyncio"
-
-
-@pytest.fixture
 async def aio(
     settings: Settings,
     queue_key: str,

@@ -30,12 +30,6 @@ PASSWORD: Final = "pässword "
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that the client is for."""
-    return "asyncio"
-
-
-@pytest.fixture
 def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
     """A service that hashes with Argon2id, and takes the oldest of those hashes."""
     chosen = {"scheme": "argon2id", "argon2": "owasp-7-mib", "accept_digests": ["django_md5"]}

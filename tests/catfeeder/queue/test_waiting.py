@@ -22,12 +22,6 @@ from tests.servers import ValkeyServer
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that apps and the server run."""
-    return "asyncio"
-
-
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - Redis and a thread change it, which set no event.

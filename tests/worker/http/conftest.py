@@ -33,12 +33,6 @@ SetLimits = Callable[..., None]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that uvicorn runs."""
-    return "asyncio"
-
-
-@pytest.fixture
 async def async_redis(settings: Settings, anyio_backend: str) -> AsyncIterator[Redis]:  # noqa: ARG001
     """A connection to Redis as the shim has it."""
     redis = connect_redis_async(settings.required_redis_url())

@@ -14,11 +14,6 @@ from worker.supervisor.health import read_health_status
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @asynccontextmanager
 async def answering(answer: Callable[[str], str]) -> AsyncIterator[int]:
     """Serve one answer, made from the request, and yield the port."""

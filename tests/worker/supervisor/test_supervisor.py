@@ -25,11 +25,6 @@ LEADER = "sh -c 'sleep 600 & echo $$ $!; wait'"
 STUBBORN = """sh -c 'trap "" TERM; sleep 600 & echo $$ $!; wait; wait'"""
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Lines:
     """The lines that the processes printed, each with its process's name."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,17 +21,23 @@ from actors.providers.config.settings import (
     put_provider,
 )
 from actors.providers.errors import ProviderPaused, ProviderRefused, ProviderUnreachable
-from actors.renewal.leased import renew_leased
 from actors.renewal.renew import renew_connection, renew_connections
-from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db import database as database_module
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
-from models.renewal.leases import claim
-from tests.actors.renewals import HOUR, connect, lease_connections, refreshes, renew_all
+from tests.actors.renewals import (
+    HOUR,
+    connect,
+    held_renewal,
+    lease_connections,
+    lease_one,
+    refreshes,
+    renew_all,
+    renew_one,
+)
 from tests.actors.sign_ins import NAME, event_kinds, now, reread, stored_connections
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -63,26 +67,7 @@ def paused_until() -> datetime:
 
 def renew(row: TAB_CONNECTIONS, at: datetime) -> type[Exception] | None:
     """Renew one connection, due or not; return the error, or None."""
-    with hold_connection():
-        lease = claim(row.id, at, at + 60 * SECOND)
-    assert lease is not None
-    try:
-        renew_leased(lease, at)
-    except CatFeederError as error:
-        return type(error)
-    return None
-
-
-@contextmanager
-def held_renewal(plain: ScriptedProvider, row: TAB_CONNECTIONS, at: datetime) -> Iterator[None]:
-    """Begin a renewal whose answer comes at the end of the block."""
-    gate = plain.hold("/token", times=1)
-    renewal = threading.Thread(target=renew, args=(row, at))
-    renewal.start()
-    gate.await_arrival()
-    yield
-    gate.open()
-    renewal.join()
+    return renew_one(lease_one(row, at, 60 * SECOND), at)
 
 
 def alarms() -> list[str]:
@@ -338,7 +323,7 @@ def test_during_a_probe_no_other_request_is_sent(plain: ScriptedProvider) -> Non
     rows = stored_connections()
     plain.recover("/token")
     at = paused_until()
-    with held_renewal(plain, rows[0], at):
+    with held_renewal(plain, renew, rows[0], at):
         # Then neither a sweep nor a forced renewal sends one
         assert health()["state"] == "half_open"
         assert renew_all(at) == []
@@ -379,7 +364,7 @@ def test_an_inconclusive_probe_leaves_the_breaker_open(plain: ScriptedProvider) 
 def test_a_request_that_began_before_the_pause_changes_nothing(plain: ScriptedProvider) -> None:
     rows = connect(plain, 3)
     at = now() + HOUR
-    with held_renewal(plain, rows[0], at):
+    with held_renewal(plain, renew, rows[0], at):
         plain.answer("/token", BAD_CLIENT)
         renew(rows[1], at)
         renew(rows[2], at)
@@ -408,7 +393,7 @@ def test_a_request_that_began_before_a_change_does_not_pause_the_provider(
 ) -> None:
     (row,) = connect(plain)
     plain.answer("/token", BAD_CLIENT)
-    with held_renewal(plain, row, now() + HOUR):
+    with held_renewal(plain, renew, row, now() + HOUR):
         patch_provider(NAME, {"client_secret": plain.client_secret}, now())
 
     assert health()["state"] == "closed"

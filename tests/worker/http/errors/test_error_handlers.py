@@ -143,9 +143,3 @@ async def test_an_answer_that_has_begun_is_broken_off() -> None:
     # When it is called, then no second answer follows the first
     await CatchUnexpectedErrors(halfway)({"type": "http"}, None, send)  # type: ignore[arg-type]
     assert sent == ["http.response.start"]
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that uvicorn runs."""
-    return "asyncio"
