@@ -112,6 +112,20 @@ def browser() -> Iterator[requests.Session]:
     shared_key_cache.cache_clear()
 
 
+def set_up(
+    software: Software, client: Client, served: Served, environment: dict[str, str], **more: Any
+) -> None:
+    """Set the software up as an operator does, by its issuer or its addresses."""
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
+    if served.ca_file is not None:
+        environment["OAUTH_CA_FILE"] = str(served.ca_file)
+    config.current_settings.cache_clear()
+    known = {"client_id": client.client_id, "token_endpoint_auth_method": client.method}
+    if client.client_secret is not None:
+        known["client_secret"] = client.client_secret
+    put_provider(NAME, {**software.settings(served.origin), **known, **more}, now())
+
+
 def sign_in(browser: requests.Session, **asked: Any) -> TAB_CONNECTIONS:
     """Sign the user of the software in."""
     begun = begin_sign_in(NAME, now=now(), **asked)
@@ -159,13 +173,7 @@ def test_a_device_is_connected_at_real_software(
 ) -> None:
     # Given a provider of devices, which the operator sets up by its issuer and checks
     served = all_served[OIDC_PROVIDER.name]
-    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
-    config.current_settings.cache_clear()
-    known = {"client_id": client.client_id, "token_endpoint_auth_method": client.method}
-    if client.client_secret is not None:
-        known["client_secret"] = client.client_secret
-    grants = {"grant_types": [DEVICE_CODE]}
-    put_provider(NAME, {**OIDC_PROVIDER.settings(served.origin), **known, **grants}, now())
+    set_up(OIDC_PROVIDER, client, served, environment, grant_types=[DEVICE_CODE])
     assert [one for one in check_provider(NAME)["findings"] if not one["is_ok"]] == []
     # When a device shows a code, which is polled for before its user has entered it
     device = authorize_device(NAME, scope="openid profile email offline_access")
@@ -189,17 +197,9 @@ def test_tokens_are_for_one_resource_each_at_real_software(
 ) -> None:
     # Given a provider whose tokens are for one resource at a time (RFC 8707), and rotate
     served = all_served[OIDC_PROVIDER.name]
-    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
-    config.current_settings.cache_clear()
-    known: dict[str, Any] = {
-        **OIDC_PROVIDER.settings(served.origin),
-        "client_id": BASIC.client_id,
-        "client_secret": SECRET,
-        "grant_types": ["authorization_code", "refresh_token"],
-        "identity": "id_token",
-        "single_resource_tokens": True,
-    }
-    put_provider(NAME, known, now())
+    settings = {"identity": "id_token", "single_resource_tokens": True}
+    grants = ["authorization_code", "refresh_token"]
+    set_up(OIDC_PROVIDER, BASIC, served, environment, grant_types=grants, **settings)
     resolve_provider(NAME, now())
     # When a user signs in for two, then the connection's token is for the first, also renewed
     mail, files = "https://mail.example/", "https://files.example/"
@@ -263,19 +263,8 @@ def test_a_client_of_real_software_signs_in_renews_and_disconnects(
 ) -> None:
     # Given a provider, which the operator sets up and checks
     served = all_served[software.name]
-    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
-    if served.ca_file is not None:
-        environment["OAUTH_CA_FILE"] = str(served.ca_file)
     browser.verify = served.verify
-    config.current_settings.cache_clear()
-    known: dict[str, Any] = {
-        **software.settings(served.origin),
-        "client_id": client.client_id,
-        "token_endpoint_auth_method": client.method,
-    }
-    if client.client_secret is not None:
-        known["client_secret"] = client.client_secret
-    put_provider(NAME, known, now())
+    set_up(software, client, served, environment)
     assert [one for one in check_provider(NAME)["findings"] if not one["is_ok"]] == []
 
     # When a user signs in, and the token is renewed

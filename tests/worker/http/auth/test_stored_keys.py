@@ -13,20 +13,11 @@ from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
+from tests.actors.providers.clock import Clock
 from tests.models.statements import record_statements
 from worker.http.auth.stored_keys import StoredKeyCache
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
-
-
-class Clock:
-    """A clock that the test turns."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -60,12 +51,12 @@ async def test_a_key_is_looked_up_every_few_seconds(clock: Clock, looks: list[st
     holder = KeyHolder(made["id"], frozenset({"jobs"}), 60)
     # Given a key that is used all the time
     assert [await keys.find_holder(made["key"]) for _ in range(3)] == [holder] * 3
-    clock.now = 4.9
+    clock.seconds = Clock.START + 4.9
     assert await keys.find_holder(made["key"]) == holder
     # Then the database is asked once
     assert looks == [made["id"]]
     # And again after five seconds
-    clock.now = 5
+    clock.seconds = Clock.START + 5
     assert await keys.find_holder(made["key"]) == holder
     assert len(looks) == 2
 
@@ -75,7 +66,7 @@ async def test_a_key_is_not_remembered_beyond_its_end(clock: Clock, looks: list[
     made, keys = make(utc_now() + timedelta(seconds=3)), StoredKeyCache(clock)
     assert await keys.find_holder(made["key"]) is not None
     # When its end has come, then it is looked up
-    clock.now = 3
+    clock.seconds = Clock.START + 3
     await keys.find_holder(made["key"])
     assert len(looks) == 2
 
@@ -86,7 +77,7 @@ async def test_a_key_that_was_revoked_elsewhere_dies_within_five_seconds(clock: 
     # Given that another process revokes the key
     revoke_api_key(made["id"], utc_now())
     # When five seconds have passed, then it serves nobody, and goes on so
-    clock.now = 5
+    clock.seconds = Clock.START + 5
     assert await keys.find_holder(made["key"]) is None
     assert len(keys) == 0
     assert await keys.find_holder(made["key"]) is None
@@ -122,7 +113,7 @@ async def test_without_a_database_only_what_is_fresh_is_known(
     monkeypatch.setattr("worker.http.auth.stored_keys.find_holder", unreachable)
     # Then a key serves for as long as it is remembered, and no longer
     assert await keys.find_holder(made["key"])
-    clock.now = 5
+    clock.seconds = Clock.START + 5
     with pytest.raises(DatabaseUnreachable):
         await keys.find_holder(made["key"])
 
