@@ -18,7 +18,7 @@ R = TypeVar("R")
 class _Entry(Generic[T, R]):
     """One thread's item, and its outcome."""
 
-    __slots__ = ("error", "is_awaited", "is_done", "is_leader", "item", "result")
+    __slots__ = ("error", "is_awaited", "is_done", "is_leader", "is_written", "item", "result")
 
     result: R
 
@@ -26,7 +26,8 @@ class _Entry(Generic[T, R]):
         self.item = item
         self.is_awaited = False
         self.is_leader = False
-        self.error: Exception | None = DatabaseUnreachable("A write was cut off on its way.")
+        self.is_written = False
+        self.error: Exception | None = None
         # Acquired until the outcome is known, or this entry's thread is to lead.
         self.is_done = threading.Lock()
         self.is_done.acquire()
@@ -34,6 +35,8 @@ class _Entry(Generic[T, R]):
     def outcome(self) -> R:
         if self.error is not None:
             raise self.error
+        if not self.is_written:
+            raise DatabaseUnreachable("A write was cut off on its way.")
         return self.result
 
 
@@ -115,7 +118,7 @@ class GroupCommit(Generic[T, R]):
             self._fail(entries, error)
         else:
             for entry, result in zip(entries, results, strict=True):
-                entry.error, entry.result = None, result
+                entry.error, entry.result, entry.is_written = None, result, True
 
     def _transaction(self) -> AbstractContextManager[None]:
         is_single = self._is_single_statement and supports_bulk_writes()

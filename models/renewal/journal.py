@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,7 +102,7 @@ def digest_token(token: Secret) -> list[str]:
     A digest identifies the token to this service, and reveals nothing of it.
     """
     keys = _digest_keys(tuple(current_settings().secret_keys()))
-    return [hmac.new(key, token.reveal_bytes(), hashlib.sha256).hexdigest() for key in keys]
+    return [hmac.digest(key, token.reveal_bytes(), "sha256").hex() for key in keys]
 
 
 @lru_cache(maxsize=4)

@@ -102,7 +102,7 @@ class WrittenAuth(AuthBase):
     """The headers of an authentication that writes the same ones for each request, written once."""
 
     def __init__(self, auth: AuthBase) -> None:
-        self.headers = _write_headers(auth)
+        self.headers = dict(_write_headers(auth))
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add them."""
@@ -119,8 +119,9 @@ def _write_headers(auth: AuthBase) -> CaseInsensitiveDict[str]:
 def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
     if auth is None:
         return headers
-    added = auth.headers if isinstance(auth, WrittenAuth) else _write_headers(auth)
-    return {**{name: it for name, it in headers.items() if name not in added}, **added}
+    added = auth.headers if isinstance(auth, WrittenAuth) else dict(_write_headers(auth))
+    names = {name.lower() for name in added}
+    return {**{name: it for name, it in headers.items() if name.lower() not in names}, **added}
 
 
 def _send(

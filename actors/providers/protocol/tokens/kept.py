@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import requests
@@ -13,8 +14,12 @@ from catfeeder.sealing import Secret
 def serialize_answer(response: requests.Response) -> Secret:
     """Return an answer as it came: a line of JSON with status and media type, then the body."""
     media_type = response.headers.get("Content-Type", "")
-    head = {"status": response.status_code, "content_type": media_type}
-    return _join(head, response.content)
+    return Secret.of(_write_head(response.status_code, media_type) + response.content)
+
+
+@lru_cache(maxsize=256)
+def _write_head(status: int, media_type: str) -> bytes:
+    return json.dumps({"status": status, "content_type": media_type}).encode() + b"\n"
 
 
 def deserialize_answer(answer: Secret) -> requests.Response:
