@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -38,11 +37,10 @@ from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_er
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
-from worker.http.routes import connect_sessions, connections, oauth, passwords, root, server
+from worker.http.routes import passwords, root, server
 from worker.http.routes.lazy_routes import LazyRoutes, load_all
 from worker.http.routes.quick_post import QuickPost
 from worker.http.routes.quick_token_read import QuickTokenRead
-from worker.http.routes.work import jobs
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
 from worker.process_list import ANNOUNCE_SECONDS
@@ -50,27 +48,28 @@ from worker.telemetry.http_spans import TraceRequests
 from worker.telemetry.process_figures import WEB
 from worker.telemetry.switch import start_tracing
 
-_APP_ROUTERS: Final = (
-    passwords.router,
-    oauth.pages,
-    oauth.router,
-    connections.router,
-    connect_sessions.router,
+#: What apps ask for: it is loaded after the start, or with the first request for it before.
+_APP_ROUTES: Final = (
+    LazyRoutes("/v1/oauth", "worker.http.routes.oauth:pages"),
+    LazyRoutes("/v1/oauth", "worker.http.routes.oauth:router"),
+    LazyRoutes("/v1/connections", "worker.http.routes.connections:router"),
+    LazyRoutes("/v1/connect-sessions", "worker.http.routes.connect_sessions:router"),
+    LazyRoutes("/v1/jobs", "worker.http.routes.work.jobs:router"),
 )
-#: The routers below each of these paths.
-_LAZY_ROUTERS: Final = {
-    "/v1/providers": "worker.http.routes.providers:router",
-    "/v1/catalogue": "worker.http.routes.catalogue:router",
-    "/v1/apps": "worker.http.routes.access.apps:router",
-    "/v1/keys": "worker.http.routes.access.keys:router",
-    "/v1/events": "worker.http.routes.work.events:router",
-    "/v1/webhook-deliveries": "worker.http.routes.work.webhook_deliveries:router",
-    "/v1/renewals": "worker.http.routes.work.renewals:router",
-    "/v1/queues": "worker.http.routes.work.queues:router",
-    "/connect": "worker.http.connect.router:router",
-    "/console": "worker.http.console.router:router",
-}
-_OTHER_ROUTERS: Final = (jobs.router, server.router, root.router)
+#: What operators ask for, and pages: it is loaded with the first request for it.
+_SELDOM_ROUTES: Final = (
+    LazyRoutes("/v1/providers", "worker.http.routes.providers:router"),
+    LazyRoutes("/v1/catalogue", "worker.http.routes.catalogue:router"),
+    LazyRoutes("/v1/apps", "worker.http.routes.access.apps:router"),
+    LazyRoutes("/v1/keys", "worker.http.routes.access.keys:router"),
+    LazyRoutes("/v1/events", "worker.http.routes.work.events:router"),
+    LazyRoutes("/v1/webhook-deliveries", "worker.http.routes.work.webhook_deliveries:router"),
+    LazyRoutes("/v1/renewals", "worker.http.routes.work.renewals:router"),
+    LazyRoutes("/v1/queues", "worker.http.routes.work.queues:router"),
+    LazyRoutes("/connect", "worker.http.connect.router:router"),
+    LazyRoutes("/console", "worker.http.console.router:router"),
+)
+_AFTER_START_SECONDS: Final = 1.0
 _TOKEN_PATH: Final = "/v1/connections/{connection_id}/token"
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = (
@@ -148,15 +147,13 @@ def _build_routes() -> list[BaseRoute]:
     return [
         QuickTokenRead(_TOKEN_PATH),
         *quick,
-        *_chain(_APP_ROUTERS),
-        *itertools.starmap(LazyRoutes, _LAZY_ROUTERS.items()),
-        *_chain(_OTHER_ROUTERS),
+        *passwords.router.routes,
+        *_APP_ROUTES,
+        *_SELDOM_ROUTES,
+        *server.router.routes,
+        *root.router.routes,
         *build_asset_routes(),
     ]
-
-
-def _chain(routers: Iterable[APIRouter]) -> Iterator[BaseRoute]:
-    return itertools.chain.from_iterable(router.routes for router in routers)
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:
@@ -203,6 +200,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(shim.waiter.listen()),
         asyncio.create_task(shim.draining.watch()),
         asyncio.create_task(_announce_process(shim)),
+        asyncio.create_task(_load_app_routes(app)),
     ]
     yield
     for task in tasks:
@@ -216,3 +214,9 @@ async def _announce_process(shim: Shim) -> None:
     while True:
         await run_in_reserved_thread(shim.metrics.announce)
         await asyncio.sleep(ANNOUNCE_SECONDS)
+
+
+async def _load_app_routes(app: FastAPI) -> None:
+    await asyncio.sleep(_AFTER_START_SECONDS)
+    for route in _APP_ROUTES:
+        await route.load_into(app.router.routes)

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from starlette.routing import BaseRoute, Route
 
+from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import served
 from worker.http.app import create_app
@@ -30,6 +32,18 @@ def test_the_first_request_for_a_lazy_route_is_answered_as_any_later_one() -> No
         assert "<html" in answers[4].text
         assert_problem(refused, 405, "method_not_allowed")
         assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.usefixtures("generation")
+def test_what_apps_ask_for_is_loaded_soon_after_the_start() -> None:
+    made = create_app()
+    with served(made):
+        wait_until(lambda: "/v1/jobs/{job_id}" in _list_paths(made.router.routes))
+    assert "/v1/queues" not in _list_paths(made.router.routes)
+
+
+def _list_paths(routes: list[BaseRoute]) -> set[str]:
+    return {route.path for route in routes if isinstance(route, Route)}
 
 
 def test_a_start_loads_no_page_and_its_document_has_all_routes() -> None:
