@@ -40,8 +40,13 @@ def test_what_a_killed_benchmark_has_started_ends(folder: Path, number: signal.S
     # Given a benchmark with a server of two processes
     with subprocess.Popen([sys.executable, "-c", _BENCHMARK, str(folder)], cwd=ROOT) as benchmark:
         wait_until((folder / "started").exists)
-        started = psutil.Process(benchmark.pid).children(recursive=True)
-        assert {process.name() for process in started} >= {"sh", "sleep"}
+        started: list[psutil.Process] = []
+
+        def is_whole() -> bool:
+            started[:] = psutil.Process(benchmark.pid).children(recursive=True)
+            return {"sh", "sleep"} <= {process.name() for process in started}
+
+        wait_until(is_whole)
         # When it is killed
         benchmark.send_signal(number)
     # Then they end, the caretaker too, and their folder is gone
