@@ -1,34 +1,24 @@
 """Exchange on a connection that is kept alive: one write, and one look at an ordinary answer.
 
-http.client and urllib3 read all other answers: in chunks or packed, long or slow, or the last of
-their connection. They take three times as much CPU time, and each renewal is one exchange.
+llhttp reads an answer that comes as a whole; http.client and urllib3 read all others, which are
+packed, long or slow. They take three times as much CPU time, and each renewal is one exchange.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, Protocol
+from http import HTTPStatus
+from typing import Any, NamedTuple, Protocol
 
+import httptools
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
 from actors.providers.http.pools import DeadlineSocket, check_sending, hand_over_late
-
-#: A whole head (RFC 9112 sections 4 and 5) of a final answer, without anything that is obsolete.
-_HEAD: Final = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9]{2})(?: [^\r\n\0]*)?"
-    rb"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*)*)\r\n\r\n"
-)
-#: A longer answer is read in pieces, so that its bound holds.
-_MAX_LENGTH: Final = 65_536
-_LENGTH: Final = re.compile("[0-9]{1,5}")
-#: They have no body, whatever their head says.
-_WITHOUT_BODY: Final = (204, 304)
 
 
 class Answer(Protocol):
@@ -138,39 +128,48 @@ def _await_first_bytes(stream: io.BufferedReader, connection: Any) -> bytes:
 def _read_whole(
     stream: io.BufferedReader, arrived: bytes, pool: Any, connection: Any
 ) -> WholeAnswer | None:
-    """Return an ordinary answer; None, with nothing taken out of the stream, for any other."""
-    if (found := _HEAD.match(arrived)) is None:
+    """Return an answer that is there as a whole; None, with nothing taken, for any other."""
+    parsed = _Parsed()
+    try:
+        parsed.parser.feed_data(arrived)
+    except httptools.HttpParserError:
+        # Of what has come behind an answer, the connection's end alone matters.
+        parsed.is_last = True
+    if parsed.status < HTTPStatus.OK or "Content-Encoding" in parsed.headers:
         return None
-    status, headers = int(found[1]), _read_headers(found[2])
-    length = headers.get("Content-Length", "")
-    is_ordinary = (
-        _LENGTH.fullmatch(length) is not None
-        and int(length) <= _MAX_LENGTH
-        and status not in _WITHOUT_BODY
-        and headers.get("Connection", "keep-alive").lower() == "keep-alive"
-        and "Transfer-Encoding" not in headers
-        and "Content-Encoding" not in headers
-    )
-    if not is_ordinary:
-        return None
-    stream.read(found.end())
-    body = stream.read(int(length))
-    if len(body) < int(length):
-        raise http.client.IncompleteRead(body, int(length) - len(body))
     stream.close()
-    if len(arrived) > found.end() + int(length):
-        # What has come behind the answer is no answer to the next request.
+    if parsed.is_last:
         connection.close()
     pool._put_conn(connection)
-    return WholeAnswer(status, headers, body)
+    return WholeAnswer(parsed.status, parsed.headers, parsed.body)
 
 
-def _read_headers(lines: bytes) -> urllib3.HTTPHeaderDict:
-    headers = urllib3.HTTPHeaderDict()
-    for line in lines.decode("iso-8859-1").split("\r\n")[1:]:
-        name, _, value = line.partition(":")
-        headers.add(name, value.strip(" \t"))
-    return headers
+class _Parsed:
+    """What llhttp finds in some bytes; `status` is 0 until an answer is complete."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.status = 0
+        self.headers = urllib3.HTTPHeaderDict()
+        self.body = b""
+        #: Whether no other answer will follow on its connection, or whether it has come unasked.
+        self.is_last = False
+
+    def on_message_begin(self) -> None:
+        self.is_last = self.status > 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.status:
+            self.headers.add(name.decode("iso-8859-1"), value.decode("iso-8859-1"))
+
+    def on_body(self, body: bytes) -> None:
+        if not self.status:
+            self.body += body
+
+    def on_message_complete(self) -> None:
+        if not self.status:
+            self.status = self.parser.get_status_code()
+            self.is_last = not self.parser.should_keep_alive()
 
 
 class _Stream:

@@ -88,10 +88,11 @@ def raw_server(environment: dict[str, str], *answers: bytes) -> Iterator[RawServ
         (b"Content-Len<pause>gth: 4\r\n\r\nbody", b"body", True),
         (b"Content-Length: 4\r\n\r\nbo<pause>dy", b"body", True),
         (b"Content-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\n\r\n", b"body", False),
+        (b"Content-Length: 4\r\n\r\nbodyrubbish", b"body", False),
     ],
     ids=[
         *("ordinary", "spaces", "long", "chunks", "packed", "last", "folded"),
-        *("parted head", "parted body", "more behind"),
+        *("parted head", "parted body", "more behind", "rubbish behind"),
     ],
 )
 def test_an_answer_of_any_form_is_read_and_its_connection_kept_where_it_may_be(
