@@ -74,6 +74,8 @@ def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirec
         os.kill(valkey, signal.SIGKILL)
         service.await_line("Valkey has ended; starting it anew")
         wait_until(lambda: is_answering(client))
+        # To the supervisor as well, which else waits for a socket that is deleted below.
+        wait_until(lambda: client.info("commandstats")["cmdstat_ping"]["calls"] > 1)
         # And where a cleaner of old files deletes the socket, on which nothing can connect any more
         for socket_path in directory.sockets():
             socket_path.unlink()
