@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
@@ -11,4 +11,6 @@ def _to_int(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_to_int)]
+#: Stands behind the bounds of a number, so that JSON Schema has these as well.
+TO_WHOLE: Final = BeforeValidator(_to_int)
+Whole = Annotated[int, TO_WHOLE]

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from actors.providers.protocol.tokens.targets import MAX_TARGETS
-from actors.whole_numbers import Whole
+from actors.whole_numbers import TO_WHOLE
 from worker.http.schemas.fields import Body, Subject, Text, Variables
 
 
@@ -26,10 +26,8 @@ class AuthenticationParameters(BaseModel):
     login_hint: Text | None = Field(
         default=None, description="The user to expect, such as an address."
     )
-    max_age: Whole | None = Field(
+    max_age: Annotated[int, Field(ge=0, le=MAX_AGE_LIMIT), TO_WHOLE] | None = Field(
         default=None,
-        ge=0,
-        le=MAX_AGE_LIMIT,
         description="How many seconds ago the user may have logged in with the provider; the "
         "id_token's `auth_time` has to prove it.",
     )

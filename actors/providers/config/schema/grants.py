@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from actors.providers.config.schema.placements import (
 )
 from actors.providers.config.schema.types.fields import TemplateURL
 from actors.providers.config.schema.types.part import SettingsPart
-from actors.whole_numbers import Whole
+from actors.whole_numbers import TO_WHOLE
 
 
 class GrantSettings(SettingsPart):
@@ -36,7 +36,7 @@ class GrantSettings(SettingsPart):
         | None
     ) = Field(default=None, min_length=1, max_length=8)
     assertion_claims: AssertionClaims | None = None
-    assertion_lifetime_seconds: Whole | None = Field(default=None, ge=30, le=600)
+    assertion_lifetime_seconds: Annotated[int, Field(ge=30, le=600), TO_WHOLE] | None = None
     installation_token_endpoint: InstallationURL | None = None
     api_headers: HeaderTemplates | None = None
     api_query_parameters: QueryTemplates | None = None

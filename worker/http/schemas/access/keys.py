@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from actors.api_keys import ScopeName
-from actors.whole_numbers import Whole
+from actors.whole_numbers import TO_WHOLE
 from worker.http.schemas.fields import Body, Subject, Time
 
 _TEN_YEARS: Final = 3650 * 86_400
@@ -32,16 +32,12 @@ class NewKey(Body):
     name: Subject = Field(description="What it is for, in your words.")
     scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
     expires_at: Time | None = Field(default=None, description="Until when it serves (RFC 3339).")
-    lifetime: Whole | None = Field(
+    lifetime: Annotated[int, Field(ge=1, le=_TEN_YEARS), TO_WHOLE] | None = Field(
         default=None,
-        ge=1,
-        le=_TEN_YEARS,
         description="The same as seconds from now; give one of the two, or neither.",
     )
-    requests_per_minute: Whole = Field(
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000), TO_WHOLE] = Field(
         default=_USUAL_REQUESTS_PER_MINUTE,
-        ge=1,
-        le=1_000_000,
         description="How often it may be used: so often at once, and as often in each minute.",
     )
 
