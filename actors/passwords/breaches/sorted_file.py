@@ -29,6 +29,7 @@ _SMALL_BYTES: Final = 1 << 20
 #: A list of this size that was downloaded as a whole has hashes that begin with FF.
 _LARGE_BYTES: Final = 1 << 18
 _CHUNK_BYTES: Final = 1 << 20
+_CUT_OFF: Final = "is cut off: its last hashes are missing"
 
 
 class SortedFile:
@@ -99,11 +100,13 @@ class SortedFile:
         if any(Algorithm.of_line(line) is not self.algorithm for line in before):
             raise BreachListInvalid("has hashes of both SHA-1 and NTLM")
         hashes = [line[: self.algorithm.digits].upper() for line in lines]
+        # First, as half a hash may sort before the one that it follows.
+        if LINE.fullmatch(last) is None or len(hashes[-1]) != self.algorithm.digits:
+            raise BreachListInvalid(_CUT_OFF)
         if hashes != sorted(hashes):
             raise BreachListInvalid("is not sorted by hash: take the download that is")
-        is_whole = LINE.fullmatch(last) is not None and len(hashes[-1]) == self.algorithm.digits
-        if not is_whole or (self.size > _LARGE_BYTES and not hashes[-1].startswith(b"FF")):
-            raise BreachListInvalid("is cut off: its last hashes are missing")
+        if self.size > _LARGE_BYTES and not hashes[-1].startswith(b"FF"):
+            raise BreachListInvalid(_CUT_OFF)
 
     def _sample(self) -> list[bytes]:
         """Return lines from all over the file, the first and the last included."""

@@ -156,7 +156,8 @@ def _put_first_last(content: bytes) -> bytes:
         (_FORMATS["sha1-few"], _put_first_last, "is not sorted"),
         (_FORMATS["sha1-few"], lambda text: text[:-9], "is cut off"),
         (_FORMATS["sha1-few"], lambda text: b"0" * 32 + b":1\n" + text, "of both SHA-1 and NTLM"),
-        (_FORMATS["sha1"], lambda text: text[: len(text) * 3 // 4], "is cut off"),
+        (_FORMATS["sha1"], lambda text: text[: text.index(b"\n", 9000) + 2], "is cut off"),
+        (_FORMATS["sha1"], lambda text: text[: text.index(b"\n", len(text) // 2)], "is cut off"),
         (_FORMATS["sha1"], lambda text: text[:9000] + bytes(len(text) - 9000), "not HASH:count"),
         (_build, _flip_bit(10), "damaged head"),
         (_build, _flip_bit(-1), "is damaged or cut off"),
@@ -166,7 +167,7 @@ def _put_first_last(content: bytes) -> bytes:
     ],
     ids=[
         *("missing", "empty", "foreign", "unsorted", "one-astray", "last-cut", "mixed"),
-        *("cut", "zeros"),
+        *("cut-behind-a-digit", "cut-behind-a-line", "zeros"),
         *("filter-head", "filter-bit", "filter-cut", "filter-longer", "filter-short"),
     ],
 )
