@@ -20,7 +20,8 @@ from requests.utils import DEFAULT_ACCEPT_ENCODING
 
 from actors.providers.http.addresses import check_url
 from actors.providers.http.availability import check_available
-from actors.providers.http.exchanges.kept_alive import Answer, Outgoing, exchange
+from actors.providers.http.exchanges.answers import Answer
+from actors.providers.http.exchanges.kept_alive import Outgoing, exchange
 from actors.providers.http.transport import (
     USER_AGENT,
     check_no_redirect,

@@ -9,54 +9,17 @@ from __future__ import annotations
 import http.client
 import io
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import httptools
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
+from actors.providers.http.exchanges.answers import Answer, WholeAnswer, build_response
 from actors.providers.http.pools import DeadlineSocket, check_sending, hand_over_late
-
-
-class Answer(Protocol):
-    """An answer whose head is read."""
-
-    status: int
-    headers: Any
-
-    def stream(self, amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
-        """Yield the body."""
-
-    def close(self) -> None:
-        """Give up what is left of the body."""
-
-    def release_conn(self) -> None:
-        """Put the connection back, unless it is back."""
-
-
-class WholeAnswer:
-    """An answer that has come as a whole, and whose connection is back in its pool."""
-
-    __slots__ = ("_body", "headers", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self._body = body
-
-    def stream(self, _amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
-        """Yield the body, which nothing has packed."""
-        del decode_content
-        yield self._body
-
-    def close(self) -> None:
-        """Do nothing: nothing is left."""
-
-    def release_conn(self) -> None:
-        """Do nothing: it is back."""
 
 
 class Outgoing(NamedTuple):
@@ -195,17 +158,7 @@ def _read_head(
         raise
     if head.will_close:
         connection.close()
-    return urllib3.HTTPResponse(
-        body=head,
-        headers=urllib3.HTTPHeaderDict(head.getheaders()),
-        status=head.status,
-        preload_content=False,
-        decode_content=False,
-        original_response=head,
-        pool=pool,
-        connection=connection,
-        request_method=method,
-    )
+    return build_response(head, method, pool=pool, connection=connection)
 
 
 def _translate(error: BaseException, pool: Any, path: str) -> Exception | None:

@@ -13,6 +13,7 @@ import urllib3
 
 from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.causes import describe_cause
+from actors.providers.http.exchanges.answers import build_response
 from actors.providers.http.forms import read_answer
 from actors.providers.http.pools import DeadlineSocket, keep_late_connections
 from actors.providers.http.transport import translate_http_errors
@@ -67,12 +68,4 @@ def _read_head(sock: Any, seconds: float) -> urllib3.HTTPResponse:
     answering: Any = DeadlineSocket(sock, seconds)
     head = http.client.HTTPResponse(answering, method="POST")
     head.begin()
-    return urllib3.HTTPResponse(
-        body=head,
-        headers=urllib3.HTTPHeaderDict(head.getheaders()),
-        status=head.status,
-        preload_content=False,
-        decode_content=False,
-        original_response=head,
-        request_method="POST",
-    )
+    return build_response(head, "POST")
