@@ -1,7 +1,7 @@
 """Pipelining of Lua scripts: several calls to Redis in one round trip.
 
 redis-py wraps each command in retries, metrics and more, at twice what the command itself costs. A
-hash over HTTP calls half a dozen scripts, so they go straight to a connection of the pool.
+hash over HTTP calls half a dozen scripts, so they go straight to a connection.
 """
 
 from __future__ import annotations

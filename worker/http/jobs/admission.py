@@ -92,32 +92,30 @@ class AdmissionControl:
         if queue in self._estimates:
             if max_age_seconds is not None:
                 limit_seconds = max_age_seconds * _WAITING_SHARE
-                if not may_ask and self._must_ask(queue, app, limit_seconds):
+                wait_seconds = self._find_wait(queue, app, limit_seconds, may_ask=may_ask)
+                if wait_seconds is None:
                     return None
-                self._refuse_excess(queue, app, limit_seconds, max_age_seconds)
+                _refuse_excess(wait_seconds, limit_seconds, max_age_seconds)
             self._backlogs.add(queue, app, cost)
         return cost
 
-    def _must_ask(self, queue: str, app: str, limit_seconds: float) -> bool:
-        """Return whether what is known of a queue is too old to decide by."""
-        age_seconds = self._backlogs.measure_age(queue)
-        if self._clock() >= self._rates_until or age_seconds >= _SHORT_BACKLOG_SECONDS:
-            return True
-        wait_seconds = self._estimate_wait(queue, app, _SHORT_BACKLOG_SECONDS)
-        return age_seconds >= _BACKLOG_SECONDS and wait_seconds >= limit_seconds * _SHORT
+    def _find_wait(
+        self, queue: str, app: str, limit_seconds: float, *, may_ask: bool
+    ) -> float | None:
+        """Return how many seconds a message waits, by what is young enough to decide by.
 
-    def _refuse_excess(
-        self, queue: str, app: str, limit_seconds: float, max_age_seconds: int
-    ) -> None:
+        None where Redis must be asked, and may not be.
+        """
+        age_seconds = self._backlogs.measure_age(queue)
+        is_old = age_seconds >= _SHORT_BACKLOG_SECONDS or self._clock() >= self._rates_until
+        if is_old and not may_ask:
+            return None
         wait_seconds = self._estimate_wait(queue, app, _SHORT_BACKLOG_SECONDS)
         if wait_seconds < limit_seconds * _SHORT:
-            return
-        wait_seconds = self._estimate_wait(queue, app, _BACKLOG_SECONDS)
-        if wait_seconds >= limit_seconds:
-            # What is too old by then is not performed, so it takes no time.
-            wait_seconds = min(wait_seconds, max_age_seconds)
-            retry_after = max(1, math.ceil(wait_seconds - limit_seconds * (1 - _RELIEF)))
-            raise QueueOverloaded(headers={"Retry-After": str(retry_after)})
+            return wait_seconds
+        if age_seconds >= _BACKLOG_SECONDS and not may_ask:
+            return None
+        return self._estimate_wait(queue, app, _BACKLOG_SECONDS)
 
     def _estimate_wait(self, queue: str, app: str, age_seconds: float) -> float:
         """Return how many seconds a message of an app waits, by a backlog of that age at most."""
@@ -137,3 +135,11 @@ class AdmissionControl:
             return self._estimates[queue]
         # A worker that has performed none yet is taken to be as fast as the others.
         return math.fsum(known) * len(workers) / len(known)
+
+
+def _refuse_excess(wait_seconds: float, limit_seconds: float, max_age_seconds: int) -> None:
+    if wait_seconds >= limit_seconds:
+        # What is too old by then is not performed, so it takes no time.
+        wait_seconds = min(wait_seconds, max_age_seconds)
+        retry_after = max(1, math.ceil(wait_seconds - limit_seconds * (1 - _RELIEF)))
+        raise QueueOverloaded(headers={"Retry-After": str(retry_after)})
