@@ -37,6 +37,7 @@ from key_strength import (
     check_pepper_alone,
     check_secret_key,
 )
+from plain_http import describe_plain_addresses, describe_plain_origins, find_redirect_uri_problem
 from public_addresses import (
     find_webhook_problem,
     is_allowed,
@@ -71,8 +72,8 @@ from validation import (
 )
 
 #: The service imports settings from here alone: `addresses`, `authorities`, `configuration_files`,
-#: `deployment`, `environment`, `file_modes`, `key_strength`, `setting_variables`, `settings` and
-#: `validation` belong to this module.
+#: `deployment`, `environment`, `file_modes`, `key_strength`, `plain_http`, `setting_variables`,
+#: `settings` and `validation` belong to this module.
 __all__ = [
     "ARGON2_SETS",
     "ENV",
@@ -94,8 +95,12 @@ __all__ = [
     "_get_environement_variable",
     "credential_variable",
     "current_settings",
+    "describe_exposures",
     "describe_open_files",
+    "describe_plain_origins",
+    "describe_plain_urls",
     "find_mention",
+    "find_redirect_uri_problem",
     "find_url_host",
     "find_webhook_problem",
     "host_in_url",
@@ -170,6 +175,18 @@ def load_settings(
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
+
+
+def describe_plain_urls(environment: Mapping[str, str | None], settings: Settings) -> list[str]:
+    """Return a sentence for each address among the settings at which codes could be read."""
+    redirect_uri = optional_variable(environment, "REDIRECT_URI")
+    return describe_plain_addresses(redirect_uri, settings.oauth.return_to_origins)
+
+
+def describe_exposures(environment: Mapping[str, str | None], settings: Settings) -> list[str]:
+    """Return a sentence for each file and address by which others get at secrets or codes."""
+    files = describe_open_files(ENV_FILE, environment, settings.var_dir)
+    return [*files, *describe_plain_urls(environment, settings)]
 
 
 class _Keys(TypedDict):

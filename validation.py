@@ -186,9 +186,19 @@ def parse_port(text: str | None, default: int) -> int:
 
 def check_redirect_uri(text: str | None) -> str | None:
     """Return REDIRECT_URI, or None where it is unset."""
-    if text is not None and not (HTTP_URL.fullmatch(text) and find_url_host(text)):
+    if text is not None and not (
+        HTTP_URL.fullmatch(text) and find_url_host(text) and _has_port(text)
+    ):
         raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
     return text
+
+
+def _has_port(url: str) -> bool:
+    """Return whether the port of a URL, where it has one, can be used."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def check_log_format(text: str) -> str:

@@ -233,6 +233,7 @@ def copy(tmp_path: Path) -> Path:
         "environment.py",
         "file_modes.py",
         "key_strength.py",
+        "plain_http.py",
         "public_addresses.py",
         "setting_variables.py",
         "settings.py",

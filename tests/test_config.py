@@ -32,6 +32,7 @@ from config import (
     ConfigurationError,
     _get_environement_variable,
     _get_toml_variable,
+    describe_exposures,
     describe_open_files,
     load_settings,
     optional_variable,
@@ -641,7 +642,14 @@ _NO_PROXY: Final = (
     ("variable", "sentence", "values"),
     [
         ("PORT", _NO_PORT, ["0", "65536", "-1", "80.0", "1e3", "http", " 80", "٣", "9" * 5000]),
-        ("REDIRECT_URI", _NO_URI, ["example.com/callback", "ftp://x.example/", "https://", "js:1"]),
+        (
+            "REDIRECT_URI",
+            _NO_URI,
+            [
+                *("example.com/callback", "ftp://x.example/", "https://", "js:1"),
+                *("https://x.example:99999/", "https://x.example:port/", "https://x.example:0/"),
+            ],
+        ),
         (
             "OAUTH_ALLOWED_PRIVATE_HOSTS",
             _NO_HOST,
@@ -666,6 +674,34 @@ def test_a_variable_that_cannot_be_used_is_refused(
         assert refusal(None, **{variable: value}) == sentence.format(value)
     # And one wrong host among others is named
     assert refusal(OAUTH_ALLOWED_PRIVATE_HOSTS="good.example:80,bad") == _NO_HOST.format("bad")
+
+
+@pytest.mark.parametrize(
+    ("uri", "problem"),
+    [
+        ("https://auth.example.com/callback", None),
+        ("http://127.8.7.6:5000/callback", None),
+        ("http://[::1]:5000/callback", None),
+        ("http://cats.localhost/callback", None),
+        ("http://auth.example.com/callback", "is http, so the network can read codes"),
+        ("http://10.0.0.5/callback", "is http, so the network can read codes"),
+        ("http://0.0.0.0:5000/callback", "is http, so the network can read codes"),
+        ("http://localhost.example.com/callback", "is http, so the network can read codes"),
+        ("https://auth.example.com/callback?a=b", "has a query, a fragment or a user name"),
+        ("https://auth.example.com/callback#", "has a query, a fragment or a user name"),
+        ("https://me@auth.example.com/callback", "has a query, a fragment or a user name"),
+    ],
+)
+def test_an_address_that_shows_codes_to_the_network_is_told_at_the_start(
+    uri: str, problem: str | None, tmp_path: Path
+) -> None:
+    variables = {"REDIRECT_URI": uri, "VAR_DIR": str(tmp_path / "none")}
+    told = [
+        sentence
+        for sentence in describe_exposures(variables, load_settings(variables, {}))
+        if sentence.startswith("REDIRECT_URI")
+    ]
+    assert (told == []) if problem is None else told[0].startswith(f"REDIRECT_URI {problem}")
 
 
 def test_a_path_hangs_on_the_repository_and_not_on_the_working_directory(tmp_path: Path) -> None:
@@ -1032,8 +1068,8 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
 #: Modules and no packages, of which import-linter sees none.
 _SETTINGS_MODULES: Final = {
     *("addresses", "authorities", "config", "configuration_files", "deployment", "env_file"),
-    *("environment", "file_modes", "key_strength", "public_addresses", "setting_variables"),
-    *("settings", "validation"),
+    *("environment", "file_modes", "key_strength", "plain_http", "public_addresses"),
+    *("setting_variables", "settings", "validation"),
 }
 
 

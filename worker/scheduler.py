@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from config import current_settings
 from worker.crons import Crons
+from worker.process.exposures import warn_of_exposures
 from worker.process.logs import set_up_logging
-from worker.process.open_files import warn_of_open_files
 from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
@@ -25,7 +25,7 @@ def run_scheduler() -> int:
     settings = current_settings()
     set_up_logging(settings)
     start_tracing(SCHEDULER)
-    warn_of_open_files(settings)
+    warn_of_exposures(settings)
     settings.required_redis_url()
     signals = StopSignals()
     crons = Crons(debug=settings.debug.debug, publishes_metrics=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
+from actors.apps.registration import list_apps
 from actors.passwords.overview import describe_passwords
 from actors.providers.config.checks.static import check_settings
 from actors.providers.config.lookup import find_provider
@@ -15,7 +16,14 @@ from catfeeder.errors import CatFeederError
 from catfeeder.messages import QUEUES
 from catfeeder.queue.requester import DEFAULT_APP, act_for
 from catfeeder.results import Finding
-from config import ConfigurationError, Settings, load_settings
+from config import (
+    ConfigurationError,
+    Settings,
+    describe_plain_origins,
+    describe_plain_urls,
+    load_settings,
+    read_environment,
+)
 from models.db.database import describe_database, open_database
 from models.migrate import check_schema
 from worker.cli.place_checks import try_files, try_ports, try_var_dir
@@ -48,6 +56,7 @@ def _check() -> Iterator[Finding]:
     detail = "What .env, the environment and config.toml say can be used."
     yield Finding(check="settings", is_ok=True, detail=detail, remedy=None)
     yield _try("files", lambda: try_files(settings))
+    yield _try("addresses", lambda: _try_addresses(settings))
     yield _try("var_dir", lambda: try_var_dir(settings))
     yield _try("ports", lambda: try_ports(settings))
     yield _try("passwords", lambda: describe_passwords(settings))
@@ -55,7 +64,23 @@ def _check() -> Iterator[Finding]:
     yield database
     yield _try("broker", _try_broker)
     if database["is_ok"]:
+        yield from _check_apps()
         yield from _check_providers()
+
+
+def _try_addresses(settings: Settings) -> str:
+    if found := describe_plain_urls(read_environment(), settings):
+        raise ConfigurationError(" ".join(found))
+    return "Browsers bring codes to no address at which the network could read them."
+
+
+def _check_apps() -> Iterator[Finding]:
+    """Yield a finding for each app whose codes the network could read."""
+    for app in list_apps():
+        where = "Its return_to_origins"
+        if found := describe_plain_origins(where, app.get("return_to_origins", [])):
+            detail = " ".join(found)
+            yield Finding(check=f"app {app['id']}", is_ok=False, detail=detail, remedy=_REMEDY)
 
 
 def _check_providers() -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from catfeeder.clock import utc_now
 from config import Settings
 from models.db.database import open_database
 from models.migrate import join_service
-from worker.process.open_files import warn_of_open_files
+from worker.process.exposures import warn_of_exposures
 
 
 def join(settings: Settings) -> None:
@@ -18,7 +18,7 @@ def join(settings: Settings) -> None:
     Raises:
         CatFeederError: A setting, the database or SECRET_KEY cannot be used.
     """
-    warn_of_open_files(settings)
+    warn_of_exposures(settings)
     open_database(settings)
     join_service(utc_now())
     add_configured_presets(utc_now())

@@ -29,8 +29,8 @@ from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.start_checks.abilities import check_if_reachable
 from worker.consuming.work_queue import WorkQueue
 from worker.process.build import build_broker
+from worker.process.exposures import warn_of_exposures
 from worker.process.logs import set_up_logging
-from worker.process.open_files import warn_of_open_files
 from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
@@ -158,7 +158,7 @@ def _join_service(queues: Collection[str]) -> tuple[Settings, KeyList | None]:
     settings = current_settings()
     set_up_logging(settings)
     start_tracing(name_role(queues))
-    warn_of_open_files(settings)
+    warn_of_exposures(settings)
     if PASSWORDS in queues:
         open_breach_list(settings.passwords)
     if set(queues) == {PASSWORDS}:

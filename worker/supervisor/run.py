@@ -19,7 +19,7 @@ from config import (
     ENV_FILE,
     ROOT,
     Settings,
-    describe_open_files,
+    describe_exposures,
     host_in_url,
     load_settings,
     read_environment,
@@ -87,7 +87,7 @@ def _prepare(toml_conf: Mapping[str, Any]) -> tuple[Settings, LineHandler]:
         print_line(
             _NAME, f"{name} was unset: a random one now stands in {_make_relative(ENV_FILE)}."
         )
-    for sentence in describe_open_files(ENV_FILE, environment, settings.var_dir):
+    for sentence in describe_exposures(environment, settings):
         print_line(_NAME, sentence)
     return load_settings(read_environment(), toml_conf), print_line
 

@@ -242,7 +242,7 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
     monkeypatch.setenv("PORT", str(free_port()))
     well = command("config", "check")
     assert well.returncode == 0, well.stdout
-    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 7
+    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 8
     assert "bcrypt (10 rounds), with the pepper" in well.stdout
     # When the broker cannot be reached
     environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
@@ -263,6 +263,27 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
     # And settings that cannot be used end the check
     monkeypatch.setenv("LOG_FORMAT", "xml")
     assert command("config", "check").stdout.startswith("FAIL settings: LOG_FORMAT")
+
+
+def test_addresses_to_which_codes_would_travel_in_the_clear_are_named(
+    typed: Command, tables: object
+) -> None:
+    del tables
+    # Given a redirect URI and origins of relays, of the service and of an app, without TLS
+    asked = ("apps", "add", "shop", "--return-to-origin", "http://shop.example")
+    assert typed(*asked).returncode == 0
+    ended = typed(
+        *("config", "check", "--json"),
+        REDIRECT_URI="http://auth.example.com/v1/oauth/callback",
+        CATFEEDER_OAUTH_RETURN_TO_ORIGINS="http://a.example,http://[::1]:3000,cats://back",
+    )
+    # Then each is named but those of the same machine
+    findings = json.loads(ended.stdout)["findings"]
+    said = {one["check"]: one["detail"] for one in findings if not one["is_ok"]}
+    assert said["addresses"].startswith("REDIRECT_URI is http, so the network can read codes of")
+    assert "[OAuth] return_to_origins lists http://a.example," in said["addresses"]
+    assert said["addresses"].count("lists") == 1
+    assert "Its return_to_origins lists http://shop.example," in said["app shop"]
 
 
 @pytest.mark.parametrize(

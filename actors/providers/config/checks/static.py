@@ -15,7 +15,7 @@ from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, P
 from actors.providers.protocol.redirect_uris import own_redirect_uri, redirect_uri_of
 from catfeeder.clock import utc_now
 from catfeeder.results import Finding
-from config import current_settings
+from config import current_settings, find_redirect_uri_problem
 from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, public_name
 
@@ -36,7 +36,6 @@ _ENDPOINTS: Final = (
 _ALLOW_ADDRESS: Final = (
     "Give an https URL of a public host, or name it in OAUTH_ALLOWED_PRIVATE_HOSTS."
 )
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def report_ok(check: str, detail: str) -> Finding:
@@ -210,9 +209,7 @@ def _check_identity(provider: Provider) -> Finding:
 
 def _check_redirect_uri(uri: str) -> Finding:
     """Check the redirect URI, which providers compare letter by letter (RFC 9700 section 2.1)."""
-    parts = urlsplit(uri)
-    is_safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
-    if not is_safe or parts.fragment or parts.query:
+    if find_redirect_uri_problem(uri):
         remedy = "Set REDIRECT_URI to the https address of /v1/oauth/callback, without a query."
         return report_fault("redirect_uri", f"Most providers refuse {uri}.", remedy)
     return report_ok("redirect_uri", f"Register exactly {uri} with the provider.")
