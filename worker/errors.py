@@ -19,6 +19,17 @@ class AddressTaken(ServiceFailure):
     )
 
 
+class FileThere(ServiceFailure):
+    """Raised by a command in place of overwriting a file; nothing is written."""
+
+    message = "The file is there already: name another."
+
+    @classmethod
+    def at(cls, path: object) -> FileThere:
+        """Return the error for a file that `--overwrite` would replace."""
+        return cls(f"{path} is there already: name another file, or give --overwrite.")
+
+
 class ProcfileInvalid(ServiceFailure):
     """Raised for a Procfile that cannot be parsed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import peewee
 
@@ -25,8 +26,8 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.sealing.keys import TAB_SEALING_KEYS
 
 
-def back_up(path: Path, made_at: str, release: str) -> tuple[Head, Counter[str]]:
-    """Write all tables to a file as they are at one moment; return its head and its rows.
+def back_up(file: BinaryIO, made_at: str, release: str) -> tuple[Head, Counter[str]]:
+    """Write all tables to an open file as they are at one moment; return its head and its rows.
 
     `made_at`, a time of RFC 3339, and `release` are what the file says of itself.
 
@@ -39,14 +40,11 @@ def back_up(path: Path, made_at: str, release: str) -> tuple[Head, Counter[str]]
     with hold_snapshot():
         key_ids = [row.key_id for row in TAB_SEALING_KEYS.select()]
         head = build_head(release, made_at, key_ids, list_applied())
-        writer = BackupWriter(path, head)
-        try:
-            for table in list_existing():
-                columns = list_columns(table)
-                counts[table] = writer.write_table(table, columns, read_rows(table, columns))
-            writer.finish()
-        finally:
-            writer.abandon()
+        writer = BackupWriter(file, head)
+        for table in list_existing():
+            columns = list_columns(table)
+            counts[table] = writer.write_table(table, columns, read_rows(table, columns))
+        writer.finish()
     return head, counts
 
 

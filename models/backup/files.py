@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, BinaryIO, Final, TypedDict
 
 from models.db.errors import BackupInvalid
 
@@ -47,19 +46,10 @@ def build_head(
 
 
 class BackupWriter:
-    """Writes a file that others cannot read, and that has its name once it is whole."""
+    """Writes a backup to an open file, which stays open."""
 
-    def __init__(self, path: Path, head: Head) -> None:
-        """Begin a file.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        self._path = path
-        self._draft = path.with_name(f"{path.name}.part")
-        descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._raw = os.fdopen(descriptor, "wb")
-        self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=6, filename="")
+    def __init__(self, file: BinaryIO, head: Head) -> None:
+        self._file = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=6, filename="")
         self._counts: dict[str, int] = {}
         self._write(head)
 
@@ -73,18 +63,9 @@ class BackupWriter:
         return self._counts[table]
 
     def finish(self) -> None:
-        """Write the end, and give the file its name once the disk has it."""
+        """Write the end, without which no backup is whole."""
         self._write({"end": self._counts})
         self._file.close()
-        self._raw.flush()
-        os.fsync(self._raw.fileno())
-        self._raw.close()
-        self._draft.replace(self._path)
-
-    def abandon(self) -> None:
-        """Leave nothing behind where it has not been finished."""
-        self._raw.close()
-        self._draft.unlink(missing_ok=True)
 
     def _write(self, value: object) -> None:
         self._file.write(json.dumps(value, separators=(",", ":")).encode() + b"\n")

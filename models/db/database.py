@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import ClassVar, Final
 from urllib.parse import unquote
 
@@ -12,10 +12,10 @@ from playhouse.pool import MaxConnectionsExceeded
 
 from catfeeder.sealing import DATABASE_LABEL, ROWS_LABEL, Key, KeyRing, Sealer, key_id
 from config import Settings, current_settings
+from models.db import sqlite
 from models.db.errors import DatabaseUnreachable
 from models.db.mysql import open_mysql
 from models.db.postgresql import open_postgresql
-from models.db.sqlite import open_sqlite
 
 #: Every table is bound to this proxy; `open_database` puts a database behind it.
 database: Final = peewee.DatabaseProxy()
@@ -110,7 +110,9 @@ def build_database(
     """
     scheme, _, rest = settings.database_url.partition("://")
     if scheme == "sqlite":
-        return open_sqlite(rest, settings.database.busy_timeout_seconds, may_create=may_create)
+        return sqlite.open_sqlite(
+            rest, settings.database.busy_timeout_seconds, may_create=may_create
+        )
     if scheme in _SERVERS:
         return _SERVERS[scheme](
             settings.database_url,
@@ -121,6 +123,22 @@ def build_database(
     raise DatabaseUnreachable(
         "DATABASE_URL must begin with sqlite:///, postgresql://, mysql:// or mariadb://."
     )
+
+
+@contextmanager
+def removed_if_new(settings: Settings) -> Iterator[None]:
+    """Where the block fails, leave no database behind that was not there before."""
+    scheme, _, rest = settings.database_url.partition("://")
+    with ExitStack() as stack:
+        if scheme == "sqlite":
+            stack.enter_context(sqlite.removed_if_new(rest))
+            stack.push(_close_all)
+        yield
+
+
+def _close_all(*_: object) -> None:
+    if database.obj is not None:
+        database.close_all()
 
 
 def describe_database(settings: Settings) -> str:

@@ -7,6 +7,8 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -14,7 +16,7 @@ from urllib.parse import unquote
 from playhouse.pool import PooledSqliteDatabase
 
 from config import ROOT
-from models.db.errors import DatabaseMissing, DatabaseUnreachable
+from models.db.errors import DatabaseInUse, DatabaseMissing, DatabaseUnreachable
 
 _PRAGMAS: Final = {
     "journal_mode": "wal",
@@ -98,6 +100,39 @@ def _make_file(path: Path, *, may_create: bool) -> None:
         raise DatabaseUnreachable.because(error) from None
 
 
+def find_file(location: str) -> Path:
+    """Return the file of a URL, whose part behind `sqlite://` is `location`.
+
+    Raises:
+        DatabaseUnreachable: The URL names no file.
+    """
+    if not re.fullmatch("/[^?#]+", location) or location == "/:memory:":
+        # In memory each connection would see a database of its own.
+        raise DatabaseUnreachable(
+            "DATABASE_URL must name a file: sqlite:///relative/path or sqlite:////absolute/path."
+        )
+    return ROOT / unquote(location[1:])
+
+
+@contextmanager
+def removed_if_new(location: str) -> Iterator[None]:
+    """Where the block fails, remove a file that was not there before, and the folders above it."""
+    path = find_file(location)
+    was_there = os.path.lexists(path)
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        yield
+    except BaseException as error:
+        # One that is in use is that of a service which was started meanwhile.
+        if not was_there and not isinstance(error, DatabaseInUse):
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                for folder in made:
+                    folder.rmdir()
+        raise
+
+
 def open_sqlite(
     location: str, busy_timeout_seconds: int, *, may_create: bool = True
 ) -> SqliteDatabase:
@@ -109,12 +144,7 @@ def open_sqlite(
         DatabaseMissing: There is no file, and it may not be created.
         DatabaseUnreachable: The URL names no file, or none that can be made.
     """
-    if not re.fullmatch("/[^?#]+", location) or location == "/:memory:":
-        # In memory each connection would see a database of its own.
-        raise DatabaseUnreachable(
-            "DATABASE_URL must name a file: sqlite:///relative/path or sqlite:////absolute/path."
-        )
-    path = ROOT / unquote(location[1:])
+    path = find_file(location)
     _make_file(path, may_create=may_create)
     return SqliteDatabase(
         str(path),

@@ -10,21 +10,24 @@ from actors.passwords.pepper import list_peppers
 from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
 from models.backup.backup import back_up, count_due_since, restore
-from models.db.database import describe_database, open_database
+from models.db.database import describe_database, open_database, removed_if_new
 from models.migrate import migrate
+from worker.cli.terminal.files import open_whole
 from worker.cli.terminal.output import json_answer
 
 
-def back_up_database(file: str, *, as_json: bool = False) -> int:
+def back_up_database(file: str, *, may_overwrite: bool = False, as_json: bool = False) -> int:
     """Write the whole database to a file, beside the running service.
 
     Raises:
         ConfigurationError, DatabaseUnreachable, SchemaTooOld: The database cannot be used.
+        FileThere, OSError: As `open_whole`.
     """
     settings = current_settings()
     open_database(settings, may_create=False)
     with json_answer(as_json) as answer:
-        head, counts = back_up(Path(file), rfc3339(utc_now()), catfeeder.__version__)
+        with open_whole(Path(file), may_overwrite=may_overwrite) as output:
+            head, counts = back_up(output, rfc3339(utc_now()), catfeeder.__version__)
         peppers = [pepper.key_id for pepper in list_peppers(settings)]
         answer.update(file=file, key_ids=head["key_ids"], pepper_ids=peppers, counts=dict(counts))
         print(f"{describe_database(settings)} is in {file}: {_describe(counts)}.")
@@ -47,11 +50,11 @@ def restore_database(file: str, *, as_json: bool = False) -> int:
         BackupInvalid, DatabaseInUse, ForeignSecretKey: Nothing is restored.
         ConfigurationError, DatabaseUnreachable: The database cannot be used.
     """
-    settings = current_settings()
-    open_database(settings)
-    now = utc_now()
+    settings, now = current_settings(), utc_now()
     with json_answer(as_json) as answer:
-        head, counts = restore(Path(file))
+        with removed_if_new(settings):
+            open_database(settings)
+            head, counts = restore(Path(file))
         migrate(now)
         made_at = head["made_at"]
         due = dict(count_due_since(now))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.apps.settings import read_app_settings
@@ -14,31 +14,36 @@ from actors.moving.exporting import export_lines
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
+from worker.cli.terminal.files import open_whole
 from worker.cli.terminal.output import json_answer
 from worker.cli.terminal.progress import ProgressLine
 
 
-def export_app(file: str, app: str, *, recipients: Sequence[str], as_json: bool = False) -> int:
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What the command was given besides the file."""
+
+    app: str
+    recipients: Sequence[str]
+    may_overwrite: bool = field(kw_only=True)
+
+
+def export_app(file: str, options: ExportOptions, *, as_json: bool = False) -> int:
     """Write all of an app to a new file; return 1 where a row could not be read.
 
     Raises:
         AgeUnavailable, ImportFileInvalid: As `encrypt`.
         AppUnknown: There is no such app.
+        FileThere, OSError: As `open_whole`.
         ConfigurationError, DatabaseUnreachable, SchemaTooOld: The database cannot be used.
     """
     open_database(current_settings(), may_create=False)
     check_schema()
-    read_app_settings(app)
+    read_app_settings(app := options.app)
     counts: Counter[str] = Counter()
     path = Path(file)
-    draft = path.with_name(f"{path.name}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            encrypt(_show_progress(export_lines(app, counts), counts), output, recipients)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with open_whole(path, may_overwrite=options.may_overwrite) as output:
+        encrypt(_show_progress(export_lines(app, counts), counts), output, options.recipients)
     found = ", ".join(f"{counts[name]} {name}" for name in ("connections", "providers", "keys"))
     with json_answer(as_json) as answer:
         answer.update(file=str(path), counts=dict(counts))

@@ -8,7 +8,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +17,11 @@ from actors.moving.file_import import Progress, Refusal
 from actors.moving.files import FileRecord
 from config import current_settings
 from worker.cli.terminal.progress import ProgressLine
+from worker.errors import FileThere
 
 _PRIVATE: Final = 0o600
+#: A line of a report has a number, a code and a sentence.
+_MAX_LINE: Final = 10_000
 
 
 class ImportRun:
@@ -39,6 +42,8 @@ class ImportRun:
         self._settings, self._settings_refused = 0, list[Refusal]()
         if not is_trial:
             self._read_state()
+        if report and not self._done:
+            _check_report(self._report)
 
     def _read_state(self) -> None:
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
@@ -97,6 +102,30 @@ class ImportRun:
         if failed:
             print(f"{self._report} has each of the {failed} that failed.", file=sys.stderr)
         return 1 if failed else 0
+
+
+def _check_report(path: Path) -> None:
+    """Refuse to replace a file that is no report, or to begin where none can be written.
+
+    Raises:
+        FileThere: It is another file.
+        OSError: It cannot be written.
+    """
+    if not path.exists():
+        # Written and gone again: the first refusal would come in the middle of the import.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, _PRIVATE))
+        path.unlink()
+    elif not _is_report(path):
+        raise FileThere(f"{path} is there already, and no report of an import: name another.")
+
+
+def _is_report(path: Path) -> bool:
+    """Return whether a file is empty, or begins as a report does."""
+    with path.open("rb") as file:
+        line = file.readline(_MAX_LINE)
+    with contextlib.suppress(ValueError):
+        return not line or set(json.loads(line)) == {one.name for one in fields(Refusal)}
+    return False
 
 
 def _write(path: Path, state: Any) -> None:

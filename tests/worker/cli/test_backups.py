@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.scripted_provider import ScriptedProvider
 from tests.servers import PostgresServer
 from tests.worker.cli.conftest import Command
+from worker.cli.terminal.commands import report_errors
+from worker.cli.terminal.files import open_whole
 
 UseDatabase = Callable[..., None]
 
@@ -109,7 +112,35 @@ def test_a_backup_that_cannot_be_written_says_what_is_in_its_way(
         ended = command("backup", str(path))
         assert (ended.returncode, ended.stdout) == (1, "")
         assert sentence in ended.stderr
-    assert list(tmp_path.glob("*.part")) == []
+    # And a file that is there stays as it is, unless it is to be overwritten
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "accounts.xlsx"
+    path.write_text("years of work")
+    path.chmod(0o644)
+    ended = command("backup", str(path))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"{path} is there already: name another file, or give --overwrite.\n"
+    assert path.read_text() == "years of work"
+    assert command("backup", str(path), "--overwrite").returncode == 0
+    assert (path.read_bytes()[:2], path.stat().st_mode & 0o777) == (b"\x1f\x8b", 0o600)
+    # And neither leaves anything beside it
+    assert [*folder.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_command_that_is_ended_leaves_no_file(name: str, tmp_path: Path) -> None:
+    # Given a command that has written half a file
+    def write_half() -> None:
+        with report_errors(), open_whole(tmp_path / "all.backup") as file:
+            file.write(b"half")
+            # When its terminal is closed, or it is to end
+            signal.raise_signal(signal.Signals[name])
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        write_half()
+    # Then nothing is left
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.usefixtures("tables")
@@ -140,7 +171,7 @@ def test_a_restore_that_cannot_be_whole_restores_nothing(
     path, cut = tmp_path / "all.backup", tmp_path / "cut.backup"
     assert command("backup", str(path)).returncode == 0
     key_id = sealer().current_key_id.hex()
-    url = f"sqlite:///{tmp_path}/restored.sqlite3"
+    url = f"sqlite:///{tmp_path}/new/folder/restored.sqlite3"
 
     # Given one that is cut off, within a row and between two, or is something else
     lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
@@ -156,8 +187,11 @@ def test_a_restore_that_cannot_be_whole_restores_nothing(
     refused = command("restore", str(path))
     assert refused.returncode == 1
     assert f"the SECRET_KEY of the id {key_id}" in refused.stderr
+    refused = command("restore", str(tmp_path / "none.backup"))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert not (tmp_path / "new").exists()
 
-    # Then nothing was restored, and with the right one all is, also as a former key
+    # Then nothing was restored or left, and with the right one all is, also as a former key
     use_database(url, SECRET_KEY=OTHER_SECRET_KEY, SECRET_KEY_PREVIOUS=SECRET_KEY)
     assert command("restore", str(path)).returncode == 0
     assert len(list_connections()["items"]) == 2

@@ -52,7 +52,8 @@ def test_an_app_is_exported_and_imported_back(
     identity, path = tmp_path / "key.txt", tmp_path / "all.jsonl.age"
     identity.write_text(f"# created: today\n{key}\n")
     # When it is exported
-    assert command("export", str(path), "--recipient", str(key.to_public())).returncode == 0
+    asked = ("export", str(path), "--recipient", str(key.to_public()))
+    assert [command(*asked, *more).returncode for more in ((), (), ("--overwrite",))] == [0, 1, 0]
     # Then only its owner can read the file, and no token stands in it
     content = path.read_bytes()
     assert (path.stat().st_mode & 0o077, content[:21]) == (0, b"age-encryption.org/v1")
@@ -62,8 +63,7 @@ def test_an_app_is_exported_and_imported_back(
     ended = command("import", str(path), "--identity", str(identity))
     assert ended.stdout.endswith("\n3 records: 3 created.\n"), ended
     assert without_times(list_connections()["items"]) == without_times(before)
-    found = [read_token(row.id, utc_now()).json["access_token"] for row in rows]
-    assert found == tokens
+    assert [read_token(row.id, utc_now()).json["access_token"] for row in rows] == tokens
     with hold_connection():
         assert all(it.renew_at < utc_now() + timedelta(hours=1) for it in TAB_CONNECTIONS.select())
     # And for another app they are connections of its own, under other ids
@@ -78,4 +78,4 @@ def test_an_app_is_exported_and_imported_back(
     # And what is no recipient is refused, and leaves no file
     ended = command("export", str(tmp_path / "no.age"), "--recipient", "age1x")
     assert ended.stderr == "An age recipient is not valid.\n"
-    assert [it.name for it in tmp_path.glob("no*")] == []
+    assert [*tmp_path.glob("no*"), *tmp_path.glob("*.part")] == []

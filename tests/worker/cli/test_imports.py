@@ -58,7 +58,21 @@ def test_a_file_is_tried_imported_and_imported_again(
     ]
     path = write_lines(tmp_path / "all.jsonl", [*good, *bad])
     path.write_text(path.read_text() + "{secret\n")
+    # And a report that would replace another file, or has no folder
+    text = path.read_text()
+    for report, sentence in (
+        (path, f"{path} is there already, and no report of an import: name another."),
+        (tmp_path / "none" / "r", f"The folder {tmp_path / 'none'} is not there: make it first"),
+    ):
+        ended = command("import", str(path), "--report", str(report))
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert ended.stderr.startswith(sentence)
+        assert (path.read_text(), stored()) == (text, [])
     # When it is tried, then all is said and nothing is stored
+    report = ("--report", str(tmp_path / "refused.jsonl"))
+    assert command("import", str(path), "--dry-run", *report).returncode == 1
+    assert command("import", str(path), "--dry-run", *report).returncode == 1
+    assert (tmp_path / "refused.jsonl").read_text().count("\n") == 5
     tried = command("import", str(path), "--dry-run")
     assert "3 created, 5 refused. Nothing was stored." in tried.stdout, tried
     assert stored() == []

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from worker.cli.terminal.options import Json, OneApp
+from worker.cli.terminal.options import Json, OneApp, Overwrite
 
 _File: TypeAlias = Annotated[
     str, typer.Argument(metavar="FILE", help="JSON Lines, a JSON list, or CSV.")
@@ -106,9 +106,11 @@ def export_app(
         ),
     ],
     app: OneApp = "default",
+    may_overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
     """Write all of an app, encrypted to an age recipient."""
-    from worker.cli.exports import export_app
+    from worker.cli.exports import ExportOptions, export_app
 
-    return export_app(file, app, recipients=recipients, as_json=as_json)
+    options = ExportOptions(app, recipients, may_overwrite=may_overwrite)
+    return export_app(file, options, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import Json
+from worker.cli.terminal.options import Json, Overwrite
 
 config = noun("The settings of .env and config.toml.")
 rows = noun("Rows of the database that another program has written.")
@@ -15,12 +15,13 @@ rows = noun("Rows of the database that another program has written.")
 
 def back_up(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Such as catfeeder.backup.")],
+    may_overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> int:
     """Write the whole database to a file, beside the running service; no key is in it."""
     from worker.cli.backups import back_up_database
 
-    return back_up_database(file, as_json=as_json)
+    return back_up_database(file, may_overwrite=may_overwrite, as_json=as_json)
 
 
 def restore(

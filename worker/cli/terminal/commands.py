@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,8 @@ _OF_FILES: Final = {
     errno.EPERM,
     errno.EROFS,
 }
+#: Signals that end a program where it does nothing about them.
+_ENDING: Final = (signal.SIGHUP, signal.SIGTERM)
 _TRACEBACK: Final = "CATFEEDER_TRACEBACK"
 
 
@@ -76,7 +80,8 @@ def report_errors() -> Iterator[None]:
     from catfeeder.errors import CatFeederError
 
     try:
-        yield
+        with _end_on_signals():
+            yield
     except CatFeederError as error:
         print(say_in_commands(str(error)), file=sys.stderr)
         raise typer.Exit(1) from None
@@ -96,6 +101,28 @@ def report_errors() -> Iterator[None]:
         text = f"This is a fault of the program ({kind}): {_TRACEBACK}=1 shows where."
         print(text, file=sys.stderr)
         raise typer.Exit(_FAULT) from None
+
+
+@contextmanager
+def _end_on_signals() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end a command as Ctrl-C does: it tidies up."""
+    former = {number: signal.getsignal(number) for number in _ENDING}
+    # What runs a command in a thread, or ignores a signal as nohup does, keeps its own.
+    taken = [number for number in former if former[number] is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        taken = []
+    for number in taken:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: object) -> None:
+    # What a shell reports for a program that a signal has ended.
+    sys.exit(128 + number)
 
 
 def _describe_file_error(error: OSError) -> str:

@@ -51,4 +51,7 @@ Cursor: TypeAlias = Annotated[
 Provider: TypeAlias = Annotated[
     str | None, typer.Option("--provider", metavar="NAME", help="Of this provider alone.")
 ]
+Overwrite: TypeAlias = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a file of that name.")
+]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
