@@ -69,9 +69,9 @@ def test_a_file_is_tried_imported_and_imported_again(
         assert ended.stderr.startswith(sentence)
         assert (path.read_text(), stored()) == (text, [])
     # When it is tried, then all is said and nothing is stored
-    report = ("--report", str(tmp_path / "refused.jsonl"))
-    assert command("import", str(path), "--dry-run", *report).returncode == 1
-    assert command("import", str(path), "--dry-run", *report).returncode == 1
+    named = ("--report", str(tmp_path / "refused.jsonl"))
+    assert command("import", str(path), "--dry-run", *named).returncode == 1
+    assert command("import", str(path), "--dry-run", *named).returncode == 1
     assert (tmp_path / "refused.jsonl").read_text().count("\n") == 5
     tried = command("import", str(path), "--dry-run")
     assert "3 created, 5 refused. Nothing was stored." in tried.stdout, tried
