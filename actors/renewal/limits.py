@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from config import current_settings
-from models.renewal.leases import MAX_ROWS_PER_STATEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class RenewalLimits:
     #: Messages that still wait when the next sweep is asked for, if more is due than one sweep may
     #: lease: enough to keep the workers busy until its batches arrive.
     messages_at_next_sweep: int = 75
-    #: Connections that one statement leases.
-    maximum_leases: int = MAX_ROWS_PER_STATEMENT
+    #: Connections that one statement leases; on SQLite all other writers wait meanwhile.
+    maximum_leases: int = 2500
 
 
 LIMITS: Final = RenewalLimits()

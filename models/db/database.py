@@ -197,6 +197,18 @@ def transaction() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def light_transaction() -> Iterator[None]:
+    """Run the block as one large transaction that a loss of power may undo, if it is the last one.
+
+    On SQLite it does not wait for the disk; on a server it is like any other.
+    """
+    with hold_connection():
+        is_sqlite = isinstance(database.obj, sqlite.SqliteDatabase)
+        with database.obj.commit_lightly() if is_sqlite else nullcontext(), transaction():
+            yield
+
+
 def is_answering() -> bool:
     """Tell whether the database answers a query now."""
     try:

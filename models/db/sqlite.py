@@ -7,12 +7,13 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
+import peewee
 from playhouse.pool import PooledSqliteDatabase
 
 from config import ROOT
@@ -23,7 +24,13 @@ _PRAGMAS: Final = {
     # A token that was reported as stored must survive a loss of power.
     "synchronous": "full",
     "foreign_keys": 1,
+    # Pages, 32 MB: a renewal changes the same ones several times, and each checkpoint writes a page
+    # of the log once. SQLite's default of 1,000 is less than what one sweep changes.
+    "wal_autocheckpoint": 8000,
 }
+#: What a large transaction gets instead, and what follows it: SQLite's default again.
+_LIGHT: Final = ("synchronous = normal", "cache_size = -12000")
+_USUAL: Final = (f"synchronous = {_PRAGMAS['synchronous']}", "cache_size = -2000")
 _BUSY_POLL_SECONDS: Final = 0.02
 #: Idle connections kept open. Few threads read or write at the same moment.
 _MAX_IDLE_CONNECTIONS: Final = 3
@@ -86,8 +93,36 @@ class SqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
         conn.close()
         return True
 
+    @contextmanager
+    def commit_lightly(self) -> Iterator[None]:
+        """Let the transaction that the block makes on the held connection not wait for the disk.
+
+        A loss of power may undo it as long as no other transaction was committed after it. Its
+        pages are kept in memory until it ends. Within a transaction do nothing.
+        """
+        if self.in_transaction():
+            yield
+            return
+        connection = self.connection()
+        try:
+            _set_pragmas(connection, _LIGHT)
+            yield
+        finally:
+            try:
+                _set_pragmas(connection, _USUAL)
+            except peewee.PeeweeException:
+                # The pool drops it: no other transaction may be committed like this.
+                connection.close()
+                raise
+
     def _can_reuse(self, conn: _Connection) -> bool:
         return len(self._connections) < _MAX_IDLE_CONNECTIONS and super()._can_reuse(conn)
+
+
+def _set_pragmas(connection: sqlite3.Connection, pragmas: Iterable[str]) -> None:
+    with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
 
 
 def _make_file(path: Path, *, may_create: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import peewee
 
-from models.db.database import database, transaction
+from models.db.database import database, light_transaction, transaction
 from models.db.statements import supports_bulk_writes
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.leases import Lease, is_unleased
@@ -22,27 +23,43 @@ def claim_due(provider: str, now: datetime, lease_until: datetime, limit: int) -
     """
     if supports_bulk_writes():
         return _claim_due_in_bulk(provider, now, lease_until, limit)
-    place = _place()
+    if isinstance(database.obj, peewee.SqliteDatabase):
+        return _claim_due_on_sqlite(provider, now, lease_until, limit)
     with transaction():
         due = (
-            _T.select(_T.id, _T.version, place)
+            _T.select(_T.id, _T.version)
             .where(_T.provider == provider, _T.renew_at <= now, is_unleased(now))
             .order_by(_T.renew_at)
             .limit(limit)
+            # Concurrent sweeps share the work.
+            .for_update(skip_locked=True)
         )
-        if database.for_update:
-            # Concurrent sweeps share the work. On SQLite they wait for one another instead, so no
-            # row changes between the two statements there either.
-            due = due.for_update(skip_locked=True)
         found = list(due.tuples().iterator())
         if found:
-            _T.update(lease_until=lease_until).where(place.in_([row[2] for row in found])).execute()
-    return [Lease(name, version, lease_until) for name, version, _ in found]
+            _T.update(lease_until=lease_until).where(_T.id.in_([row[0] for row in found])).execute()
+    return [Lease(name, version, lease_until) for name, version in found]
 
 
-def _place() -> Any:
-    """Return what finds a row for the second statement: on SQLite its number, without an index."""
-    return peewee.SQL("rowid") if isinstance(database.obj, peewee.SqliteDatabase) else _T.id
+#: Rows are changed in the order of their places, which are found without an index.
+_FIND: Final = """SELECT rowid, id, version FROM connections
+WHERE provider = ? AND renew_at <= ? AND (lease_until IS NULL OR lease_until <= ?)
+ORDER BY renew_at LIMIT ?"""
+_LEASE: Final = (
+    """UPDATE connections SET lease_until = ? WHERE rowid IN (SELECT value FROM json_each(?))"""
+)
+
+
+def _claim_due_on_sqlite(
+    provider: str, now: datetime, lease_until: datetime, limit: int
+) -> list[Lease]:
+    until, at = _T.lease_until.db_value(lease_until), _T.renew_at.db_value(now)
+    # Leases that a loss of power undoes are claimed anew, and what renews under them is not begun:
+    # its first write, which is durable, would have made them so. Concurrent sweeps wait.
+    with light_transaction():
+        found = database.execute_sql(_FIND, (provider, at, at, limit)).fetchall()
+        if found:
+            database.execute_sql(_LEASE, (until, json.dumps([row[0] for row in found])))
+    return [Lease(name, version, lease_until) for _, name, version in found]
 
 
 #: Rows are locked and changed at their places, found once: by their ids each would be looked up in

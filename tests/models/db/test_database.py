@@ -25,6 +25,7 @@ from models.db.database import (
     ensure_open,
     hold_connection,
     is_answering,
+    light_transaction,
     open_database,
     sealer,
     transaction,
@@ -212,6 +213,25 @@ def test_sqlite_survives_a_loss_of_power_and_readers_beside_a_writer() -> None:
     with hold_connection():
         assert the_database.pragma("synchronous") == 2
         assert the_database.pragma("journal_mode") == "wal"
+
+
+@pytest.mark.usefixtures("tables")
+def test_after_a_light_transaction_of_sqlite_the_next_one_is_durable() -> None:
+    def is_durable() -> bool:
+        return bool(the_database.pragma("synchronous") == 2)
+
+    with hold_connection():
+        # Given one that does not wait for the disk, and one that fails
+        with light_transaction():
+            assert not is_durable()
+        assert is_durable()
+        with pytest.raises(ZeroDivisionError), light_transaction():
+            raise ZeroDivisionError
+        assert is_durable()
+
+        # When it is a part of another transaction, then it is as durable as that one
+        with transaction(), light_transaction():
+            assert is_durable()
 
 
 def test_the_sqlite_file_is_private(settings: Settings, tmp_path: Path) -> None:
