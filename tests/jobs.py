@@ -7,7 +7,8 @@ from typing import Final
 
 from catfeeder.clock import utc_now
 from catfeeder.queue.jobs.parts import seal_job
-from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.scripts import job_key
 from catfeeder.queue.jobs.store import JobError, JobRecord, JobRun, JobStatus, JobStore
 from catfeeder.queue.lua_scripts import call_script
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -80,6 +81,15 @@ class ValkeyServer:
             yield thaw
         finally:
             thaw()
+
+    @contextmanager
+    def frozen_for(self, seconds: float) -> Iterator[None]:
+        """Suspend the server from the beginning of the block on."""
+        with self.frozen() as thaw:
+            thawing = threading.Timer(seconds, thaw)
+            thawing.start()
+            yield
+            thawing.join()
 
     def key_names(self) -> list[str]:
         """Return the names of all keys."""

@@ -16,7 +16,8 @@ from catfeeder.messages import MessageType
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, find_key
 from catfeeder.queue.jobs.index import INDEX_TEXT, index_key
 from catfeeder.queue.jobs.parts import seal_job
-from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.scripts import job_key
 from catfeeder.queue.jobs.store import JobRecord, JobStatus
 from catfeeder.queue.lanes import DEPTH, NOTE_TEXT, backlog_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script

@@ -20,7 +20,8 @@ from catfeeder.client import Client
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.broker import ENQUEUE_SCRIPT
 from catfeeder.queue.envelope import AppSealer
-from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, job_key
 from catfeeder.queue.keys import SERVICE, AppKey, KeyName, derive_queue_key
 from catfeeder.queue.lanes import NOTIFICATION_PREFIX
 from catfeeder.sealing import QUEUE_LABEL, Key, derive_subkey, key_id

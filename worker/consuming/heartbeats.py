@@ -22,6 +22,8 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.errors import ConnectionClosed
 
 import catfeeder
+from catfeeder.clock import utc_now
+from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
@@ -29,6 +31,7 @@ from catfeeder.queue.redis.faults import describe_loss
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.in_flight.messages import HEARTBEATS_KEY
 from worker.consuming.in_flight.scripts import BEAT
+from worker.consuming.middleware.job_starts import JobStarts
 from worker.consuming.process_locks import ProcessLocks
 from worker.consuming.releases import own_release
 from worker.telemetry.process_figures import name_role
@@ -80,12 +83,17 @@ class Heartbeats(Middleware):
         measure: Callable[[], Mapping[str, Mapping[str, float | None]]],
         timing: HeartbeatTiming,
         publisher: MetricsPublisher,
+        starts: JobStarts,
     ) -> None:
-        """`measure` returns the rates of a worker's report; `publisher` is of its metrics."""
+        """`measure` returns the rates of a worker's report; `publisher` is of its metrics.
+
+        `starts` are those of its jobs, of which some are recorded while they last.
+        """
         self._locks = ProcessLocks(folder)
         self._publisher = publisher
         self._measure = measure
         self._timing = timing
+        self._starts = starts
         self._detector = FailureDetector(timing)
         self._stopping = threading.Event()
         self._thread = threading.Thread()
@@ -134,7 +142,8 @@ class Heartbeats(Middleware):
     def _check_workers(self, broker: ConsumingBroker) -> None:
         try:
             self._requeue_from_dead_workers(broker)
-        except (redis.RedisError, ConnectionClosed, OSError) as error:
+            self._starts.record_lasting(utc_now())
+        except (redis.RedisError, ConnectionClosed, QueueUnreachable, OSError) as error:
             _LOG.debug("Could not check the other workers: %s.", describe_loss(error))
 
     def _requeue_from_dead_workers(self, broker: ConsumingBroker) -> None:

@@ -19,7 +19,8 @@ from catfeeder.queue.redis.connection import connect_redis
 from config import Settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.heartbeats import Heartbeats, HeartbeatTiming
-from worker.consuming.middleware.jobs import JobEndings, JobResults, JobStarts
+from worker.consuming.middleware.job_starts import JobStarts, UnrecordedStarts
+from worker.consuming.middleware.jobs import JobEndings, JobResults
 from worker.consuming.middleware.metrics import CountMessages
 from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
 from worker.consuming.middleware.renewals import RenewalLifecycle
@@ -54,10 +55,13 @@ def build_broker(
     meter = ThroughputMeter(
         lambda message: estimate_cost(message.actor_name, message.kwargs, passwords)
     )
-    endings: JobEndings = {}
+    jobs, endings, unrecorded = JobStore(client, sealer), JobEndings(), UnrecordedStarts()
+    starts = JobStarts(jobs, unrecorded)
+    results = JobResults(jobs, endings, unrecorded)
     publisher = MetricsPublisher(client, "worker")
-    heartbeats = Heartbeats(settings.var_dir / "workers", meter.report, heartbeat_timing, publisher)
-    around = [heartbeats, *_middleware(JobStore(client, sealer), serving, meter, endings)]
+    folder = settings.var_dir / "workers"
+    heartbeats = Heartbeats(folder, meter.report, heartbeat_timing, publisher, starts)
+    around = [heartbeats, *_middleware(starts, results, serving, meter)]
     broker = ConsumingBroker(client, encoder, around, endings)
     broker.in_flight.usual_costs[PASSWORDS] = estimate_usual_cost(passwords)
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
@@ -87,7 +91,7 @@ def _find_serving_keys(
 
 
 def _middleware(
-    jobs: JobStore, serving: ServingKeys, meter: ThroughputMeter, endings: JobEndings
+    starts: JobStarts, results: JobResults, serving: ServingKeys, meter: ThroughputMeter
 ) -> list[Middleware]:
     """Return what surrounds each message: hooks before it run in this order, later ones reversed.
 
@@ -107,8 +111,8 @@ def _middleware(
         # Early before a message and so late after it: all that is written meanwhile names both.
         RequesterContext(serving.find_maximum_rounds, serving.find_app_name),
         AgeLimit(),
-        JobStarts(jobs),
-        Results(backend=JobResults(jobs, endings)),
+        starts,
+        Results(backend=results),
         # A retry is a row that falls due. Without this middleware, Dramatiq would acknowledge a
         # failed message as done.
         Retries(max_retries=0),

@@ -1,16 +1,16 @@
 """Index of jobs: by app, the ids of its latest jobs in the order in which they became known.
 
 The web process adds what it sends, in the same step, and a worker what an app has put onto the
-queue itself when it begins it: so a send straight onto the queue costs no more. It is a hint alone:
-what counts is the job's record, whose parts are sealed. An index holds its latest ids, and is gone
-an hour after the last of them.
+queue itself, with its start or its end: so a send straight onto the queue costs no more. It is a
+hint alone: what counts is the job's record, whose parts are sealed. An index holds its latest ids,
+and is gone an hour after the last of them.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
 from catfeeder.queue.lua_scripts import Call, Script
 
 _PREFIX: Final = "catfeeder:jobs:"

@@ -3,8 +3,9 @@
 A job's hash in Redis has three sealed parts, and a clear `status` that the state machine of
 `catfeeder.queue.jobs.scripts` alone goes by. `job` is sealed by the process that sends the message;
 `start` and `end` by the worker, with the key that opened the message, or by the process that
-cancels the job. The context of each is the job's id and the part's name; that of `start` and `end`
-also holds the id of the message on the queue, so that none is of an earlier sending of the job.
+cancels the job. The `end` of a short job says when it started, in place of a `start`. The context
+of each is the job's id and the part's name; that of `start` and `end` also holds the id of the
+message on the queue, so that none is of an earlier sending of the job.
 
 What Redis says of a job is therefore what its app and the service have said. A record whose parts
 do not open here, or do not belong together, is no record.
@@ -37,13 +38,20 @@ _OTHER_ACTOR: Final = "It began as another job than it ended."
 class JobRun(NamedTuple):
     """One sending of a job: its ids, what it asks for, and the key of the app that asked.
 
-    Without a key, the service's own is meant; an actor without a name is not known.
+    Without a key, the service's own is meant; an actor without a name is not known. `started_at` is
+    for its end to say, where Redis has not been told that the job started.
     """
 
     job_id: str
     actor: str
     redis_message_id: str
     key: KeyName | None = None
+    started_at: datetime | None = None
+
+    @property
+    def unlisted_app(self) -> str | None:
+        """The app that has put the message onto the queue itself, so that no index has the job."""
+        return None if self.key is None or self.key.is_service else self.key.app
 
 
 def seal_job(
@@ -77,6 +85,8 @@ def seal_end(
     members = {"status": status.value, "finished_at": now.isoformat(), **more}
     if run.actor:
         members["actor"] = run.actor
+    if run.started_at:
+        members["started_at"] = run.started_at.isoformat()
     return sealer.seal(_encode(members).encode(), _name_run(run, "end"), run.key)
 
 
@@ -143,9 +153,10 @@ def _open_run(sealer: QueueSealer, run: JobRun, fields: Mapping[bytes, bytes]) -
     if ended.get("actor", run.actor) != run.actor:
         raise SealBroken(_OTHER_ACTOR)
     error = ended.get("error")
+    started_at = started["started_at"] if started else ended.get("started_at")
     return {
         "status": _status(started, ended),
-        "started_at": _time(started["started_at"]) if started else None,
+        "started_at": None if started_at is None else _time(started_at),
         "finished_at": _time(ended["finished_at"]) if ended else None,
         "result": ended.get("result"),
         "error": JobError(*error) if error else None,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from catfeeder.errors import JobCancelled, JobFailed, JobTimeout
 from catfeeder.queue.keys import KeyName
 from catfeeder.queue.requester import DEFAULT_APP
+
+#: Counted anew from each change, so that an ended job can be read for a full hour.
+JOB_TTL_SECONDS: Final = 3600
 
 
 class JobStatus(StrEnum):

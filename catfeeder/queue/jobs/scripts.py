@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from catfeeder.queue.jobs.index import INDEX_TEXT, index_key
 from catfeeder.queue.jobs.parts import JobRun
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
 from catfeeder.queue.lua_scripts import Call, Script
 
-#: Counted anew from each change, so that an ended job can be read for a full hour.
-JOB_TTL_SECONDS: Final = 3600
 _KEY_PREFIX: Final = "catfeeder:job:"
 #: The record of an ended job is published on the channel of this name, and stays in the list of
 #: this name: a client that has just looked at the job, and waits from now on, finds the end there.
@@ -20,9 +20,11 @@ _UNFINISHED: Final = "queued running"
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
 # start: its record can have expired while the message still waited in the queue. Of a job that was
-# sent anew, as a dead letter is, a worker of the earlier sending changes nothing.
+# sent anew, as a dead letter is, a worker of the earlier sending changes nothing. The third key is
+# the index of the app whose own message has not been listed at its start.
 CHANGE_SCRIPT: Final = Script(
-    """
+    f"""
+{INDEX_TEXT}
 local status, message = unpack(redis.call('HMGET', KEYS[1], 'status', 'message'))
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
@@ -38,6 +40,7 @@ if KEYS[2] then
     redis.call('EXPIRE', KEYS[2], ARGV[4])
     redis.pcall('PUBLISH', KEYS[2], record)
 end
+if KEYS[3] then add_to_index(KEYS[3], string.sub(KEYS[1], {len(_KEY_PREFIX) + 1})) end
 return 1
 """,
     runs_when_full=True,
@@ -60,8 +63,11 @@ def build_start(run: JobRun, sealed: bytes) -> Call:
 
 
 def build_end(run: JobRun, status: str, sealed: bytes) -> Call:
-    """Return the call by which a worker ends a job."""
-    return _build_change(run, _UNFINISHED, {"status": status, "end": sealed}, is_end=True)
+    """Return the call by which a worker ends a job, whose start it may not have recorded."""
+    fields = {"status": status, "end": sealed}
+    return _build_change(
+        run, _UNFINISHED, fields, may_create=run.started_at is not None, is_end=True
+    )
 
 
 def build_cancellation(run: JobRun, sealed: bytes) -> Call:
@@ -81,5 +87,9 @@ def _build_change(
     pairs = [part for pair in fields.items() for part in pair]
     arguments: list[object] = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS]
     arguments += [run.redis_message_id, *pairs]
-    key = job_key(run.job_id)
-    return Call(CHANGE_SCRIPT, [key, ended_key(run.job_id)] if is_end else [key], arguments)
+    keys = [job_key(run.job_id)]
+    if is_end:
+        keys.append(ended_key(run.job_id))
+    if is_end and run.started_at and run.unlisted_app:
+        keys.append(index_key(run.unlisted_app))
+    return Call(CHANGE_SCRIPT, keys, arguments)

@@ -96,11 +96,10 @@ class JobStore(JobReader):
     def start(self, run: JobRun, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
         start = build_start(run, seal_start(self._sealer, run, now))
-        if run.key is None or run.key.is_service:
+        if run.unlisted_app is None:
             return self._run(start)
-        # An app's own message: the web process has indexed all others.
         with translate_redis_errors():
-            index = build_addition(run.key.app, run.job_id)
+            index = build_addition(run.unlisted_app, run.job_id)
             began, _ = call_scripts(self._client, [start, index])
             if isinstance(began, Exception):
                 raise began

@@ -105,7 +105,7 @@ local function fetch(KEYS, ARGV)
 {_FETCH_TEXT}
 end
 local behind = 10 + tonumber(ARGV[4])
-if KEYS[7] then change({{KEYS[7], KEYS[8]}}, {{unpack(ARGV, behind)}}) end
+if KEYS[7] then change({{unpack(KEYS, 7)}}, {{unpack(ARGV, behind)}}) end
 {ACKNOWLEDGE.text}
 local arguments = {{ARGV[5], ARGV[6], ARGV[3], unpack(ARGV, 7, behind - 1)}}
 return fetch({{KEYS[4], KEYS[2], KEYS[1], KEYS[5], KEYS[6], KEYS[3]}}, arguments)

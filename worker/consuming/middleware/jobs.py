@@ -1,20 +1,20 @@
-"""Job records: kept in step with their messages from the start of a job to its result or error."""
+"""Job results: kept in a job's record, in step with its message, as its result or error."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from dramatiq import Broker, MessageProxy
-from dramatiq.middleware import Middleware, SkipMessage
+from dramatiq import MessageProxy
+from dramatiq.middleware import SkipMessage
 from dramatiq.results import ResultBackend
 
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
 from catfeeder.messages import CATALOGUE
-from catfeeder.queue.encoder import find_key
 from catfeeder.queue.jobs.store import JobError, JobRun, JobStore
 from catfeeder.queue.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
+from worker.consuming.middleware.job_starts import UnrecordedStarts, describe_run
 
 _UNEXPECTED: Final = OperatorError()
 _INTERNAL_ERROR: Final = JobError(
@@ -25,44 +25,22 @@ _INTERNAL_ERROR: Final = JobError(
 JobEndings = dict[str, Call]
 
 
-class JobStarts(Middleware):
-    """Starts each job once; `JobResults` ends it."""
-
-    def __init__(self, jobs: JobStore) -> None:
-        self._jobs = jobs
-
-    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
-        """Record that the message's job has started, if it is a job.
-
-        Without Redis it is unknown whether the job was cancelled or has ended in another worker,
-        and its result could reach no caller. So the thread waits for Redis.
-
-        Raises:
-            SkipMessage: It was cancelled, or has ended in another worker.
-        """
-        if not CATALOGUE[message.actor_name].is_job:
-            return
-        if not retry_until_broker_returns(lambda: self._start(message)):
-            raise SkipMessage("The job was cancelled or has ended.")
-
-    def _start(self, message: MessageProxy) -> bool:
-        return self._jobs.start(_run_of(message), utc_now())
-
-
 class JobResults(ResultBackend):
     """Where Dramatiq's `Results` stores results and errors; `JobStore` alone reads them."""
 
-    def __init__(self, jobs: JobStore, endings: JobEndings) -> None:
+    def __init__(self, jobs: JobStore, endings: JobEndings, unrecorded: UnrecordedStarts) -> None:
+        """Fill `endings`; the end of a job whose start is `unrecorded` tells it."""
         super().__init__()
         self._jobs = jobs
         self._endings = endings
+        self._unrecorded = unrecorded
 
     def store_result(self, message: MessageProxy, result: Any, ttl: int) -> None:  # noqa: ARG002
         """Note that the job succeeded, for the acknowledgement that follows in one round trip.
 
         The acknowledgement waits for an unreachable broker. The record has a TTL of its own.
         """
-        ending = self._jobs.build_success(_run_of(message), result, utc_now())
+        ending = self._jobs.build_success(self._run_of(message), result, utc_now())
         self._endings[message.options["redis_message_id"]] = ending
 
     def store_exception(
@@ -72,15 +50,12 @@ class JobResults(ResultBackend):
         ttl: int,  # noqa: ARG002
     ) -> None:
         """End the job as failed, with what the caller may read of the error."""
-        error, run = to_job_error(exception), _run_of(message)
+        error, run = to_job_error(exception), self._run_of(message)
         retry_until_broker_returns(lambda: self._jobs.fail(run, error, utc_now()))
 
-
-def _run_of(message: MessageProxy) -> JobRun:
-    options = message.options
-    return JobRun(
-        message.message_id, message.actor_name, options["redis_message_id"], find_key(options)
-    )
+    def _run_of(self, message: MessageProxy) -> JobRun:
+        unrecorded = self._unrecorded.pop(message.options["redis_message_id"], None)
+        return unrecorded or describe_run(message)
 
 
 def is_refusal(message: MessageProxy, exception: BaseException) -> bool:

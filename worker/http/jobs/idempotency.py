@@ -22,7 +22,8 @@ import redis
 
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.encoder import to_json
-from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.scripts import job_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.redis.faults import is_of_other_type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catfeeder.client import Client
 from catfeeder.queue.jobs.index import MAX_JOBS, build_addition, index_key
-from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS
+from catfeeder.queue.jobs.records import JOB_TTL_SECONDS
 from catfeeder.queue.lua_scripts import call_script
 
 

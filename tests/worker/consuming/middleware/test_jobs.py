@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import bcrypt
@@ -21,7 +17,6 @@ from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.queue.broker import build_message, build_queued_job
 from catfeeder.queue.jobs.store import JobError, JobStatus, JobStore
-from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.db.errors import DatabaseUnreachable
@@ -31,7 +26,7 @@ from tests.jobs import start
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.middleware.jobs import JobEndings, JobResults, JobStarts, to_job_error
+from worker.consuming.middleware.jobs import JobEndings, JobResults, to_job_error
 
 
 def send(client: Client, message: Message[Any]) -> Job[Any]:
@@ -226,65 +221,6 @@ def test_an_exception_becomes_an_error_without_secrets(
 # -- While the broker is unreachable
 
 
-@pytest.fixture
-def impatient(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
-    """A store that does not wait long for the broker."""
-    client = connect_redis(valkey.url, reply_timeout=0.1)
-    yield JobStore(client, broker.encoder.sealer)
-    client.close()
-
-
-@pytest.fixture
-def job(service: Client) -> Job[Any]:
-    """A job that waits in its queue."""
-    return service.hash_password("hunter2")
-
-
-@pytest.fixture
-def message(job: Job[Any]) -> MessageProxy:
-    """Its message."""
-    options = {"redis_message_id": job.record().redis_message_id}
-    message = build_message(HASH_PASSWORD, {}).copy(message_id=job.id, options=options)
-    return MessageProxy(message)
-
-
-@contextmanager
-def frozen_for_a_moment(valkey: ValkeyServer) -> Iterator[None]:
-    """Freeze the broker at the beginning of the block, for longer than `impatient` waits."""
-    with valkey.frozen() as thaw:
-        thawing = threading.Timer(0.3, thaw)
-        thawing.start()
-        yield
-        thawing.join()
-
-
-@pytest.mark.parametrize("is_cancelled", [False, True])
-def test_a_job_waits_for_the_broker_without_a_traceback(
-    broker: ConsumingBroker,
-    impatient: JobStore,
-    job: Job[Any],
-    message: MessageProxy,
-    *,
-    valkey: ValkeyServer,
-    caplog: pytest.LogCaptureFixture,
-    is_cancelled: bool,
-) -> None:
-    # Given a fetched job, perhaps cancelled, and a Redis that hangs
-    assert not is_cancelled or job.cancel()
-    with frozen_for_a_moment(valkey):
-        # When a worker begins with it
-        has_begun = True
-        try:
-            JobStarts(impatient).before_process_message(broker, message)
-        except SkipMessage:
-            has_begun = False
-    # Then it has waited for the record in Redis, and has logged one sentence
-    assert has_begun is not is_cancelled
-    assert job.record().status == ("cancelled" if is_cancelled else "running")
-    logged = [(record.levelno, record.exc_info) for record in caplog.records]
-    assert logged == [(logging.WARNING, None)]
-
-
 def test_a_result_reaches_a_broker_that_was_away(
     broker: ConsumingBroker,
     impatient: JobStore,
@@ -293,10 +229,10 @@ def test_a_result_reaches_a_broker_that_was_away(
     valkey: ValkeyServer,
 ) -> None:
     # Given a broker that does not answer for a while
-    with frozen_for_a_moment(valkey):
+    with valkey.frozen_for(0.3):
         # When a message is acknowledged whose job has a result
         endings: JobEndings = {}
-        JobResults(impatient, endings).store_result(message, "a result", 0)
+        JobResults(impatient, endings, {}).store_result(message, "a result", 0)
         hasty = ConsumingBroker(impatient._client, broker.encoder, [], endings)
         hasty.acknowledge(message.queue_name, message, 0)
     # Then it is stored, though late
@@ -306,7 +242,7 @@ def test_a_result_reaches_a_broker_that_was_away(
 def test_an_error_reaches_it_too(
     impatient: JobStore, job: Job[Any], message: MessageProxy, valkey: ValkeyServer
 ) -> None:
-    with frozen_for_a_moment(valkey):
-        JobResults(impatient, {}).store_exception(message, PasswordTooLong(73), 0)
+    with valkey.frozen_for(0.3):
+        JobResults(impatient, {}, {}).store_exception(message, PasswordTooLong(73), 0)
     error = JobError("password_too_long", PasswordTooLong(73).detail, True)
     assert job.record().error == error
