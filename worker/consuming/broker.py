@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import redis
-from dramatiq import Consumer, Message, MessageProxy, Middleware
+from dramatiq import Consumer, Message, MessageProxy, Middleware, Worker
 from dramatiq.common import q_name
 from dramatiq.encoder import MessageData
 
@@ -63,6 +63,8 @@ class ConsumingBroker(SealedBroker):
         self.endings = endings
         #: By queue, the largest number of its messages in flight in this process.
         self.concurrency_limits: dict[str, int] = {}
+        #: Dramatiq's threads, while they run.
+        self.worker: Worker | None = None
         self._dead_letters = DeadLetters(self)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -88,6 +90,11 @@ class ConsumingBroker(SealedBroker):
         return QueueConsumer(
             self, queue_name, limit, notification, poll_seconds, fetches_on_ack=on_ack
         )
+
+    def find_work_queue(self, queue_name: str) -> Callable[[MessageProxy], None] | None:
+        """Return what gives a message to the worker threads; None while there are none."""
+        thread = self.worker and self.worker.consumers.get(queue_name)
+        return thread.handle_message if thread else None
 
     def fetch(self, queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:
         """Return up to `count` messages, each of which opens and has an actor here.

@@ -102,6 +102,7 @@ class Heartbeats(Middleware):
         """Acquire the process lock and begin to beat: a worker that is ready counts as live."""
         broker = cast("ConsumingBroker", broker)
         broker.stopping.clear()
+        broker.worker = worker
         self._publisher.set_role(name_role(worker.consumer_whitelist or QUEUES))
         try:
             self._locks.acquire(broker.broker_id)
@@ -124,6 +125,7 @@ class Heartbeats(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Sign off, unless a job was cut off: then the other workers find this process dead."""
         broker = cast("ConsumingBroker", broker)
+        broker.worker = None
         self._stopping.set()
         self._thread.join(_JOIN_SECONDS)
         self._publisher.end()

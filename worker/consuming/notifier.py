@@ -1,10 +1,15 @@
-"""Queue notifications over Redis pub/sub, so that an idle worker sleeps until there is work."""
+"""Queue notifications over Redis pub/sub, so that an idle worker sleeps until there is work.
+
+The thread that hears of a message fetches it: to wake the consumer's own took a third of a
+millisecond until the work began.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import redis
@@ -25,6 +30,13 @@ class Notification(threading.Event):
     """Wakes the consumer of a queue; `is_announced` tells it whether a fetch may find something."""
 
     is_announced = False
+    #: Fetches at once, in the calling thread; returns whether all is done that was announced.
+    fetch: Callable[[], bool] = staticmethod(lambda: False)
+
+    def announce(self) -> None:
+        """Fetch what has come; what cannot be is left to the consumer's own thread."""
+        if not self.fetch():
+            self.set()
 
     def set(self) -> None:
         """Wake the consumer, which then fetches."""
@@ -112,4 +124,4 @@ class QueueNotifier(Middleware):
         self._is_listening = True
         # The confirmation of a subscription counts too: earlier notifications may have been lost.
         name = message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)
-        self.event_of(name.removesuffix(self._own)).set()
+        self.event_of(name.removesuffix(self._own)).announce()

@@ -1,9 +1,12 @@
-"""Work queue: the messages between Dramatiq's consumer threads and its worker threads."""
+"""Work queue: the messages between the threads that fetch and Dramatiq's worker threads."""
 
 from __future__ import annotations
 
+import threading
 from queue import PriorityQueue
 from typing import Any
+
+from dramatiq.worker import WorkerThread
 
 
 class WorkQueue(PriorityQueue[Any]):
@@ -16,6 +19,14 @@ class WorkQueue(PriorityQueue[Any]):
     def __init__(self) -> None:
         super().__init__()
         self._is_closed = False
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: ARG002
+        """Add an item; a worker thread that does takes the next one itself, and wakes no other."""
+        with self.mutex:
+            self._put(item)
+            self.unfinished_tasks += 1
+            if not isinstance(threading.current_thread(), WorkerThread):
+                self.not_empty.notify()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
         """Return the next item, however long that takes; once closed, only what is there.

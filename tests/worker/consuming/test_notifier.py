@@ -11,17 +11,19 @@ from typing import Any
 import dramatiq
 import pytest
 import redis
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
+from dramatiq.errors import ConnectionClosed
 from redis.client import PubSub
 
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
-from catfeeder.queue.lanes import NOTIFICATION_PREFIX
+from catfeeder.queue.lanes import NOTIFICATION_PREFIX, idle_key
 from catfeeder.queue.redis.connection import connect_redis
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
+from worker.consuming.consumer import QueueConsumer
 from worker.consuming.notifier import QueueNotifier
 from worker.process.perform import stop_worker
 
@@ -261,3 +263,54 @@ def test_every_notification_ends_a_wait(broker: ConsumingBroker) -> None:
     assert min(waits[5:]) < 0.5
     stopping.set()
     notifying.join()
+
+
+# -- Which thread fetches
+
+
+def test_what_is_notified_or_follows_passes_the_consumers_thread_by(
+    client: Client,
+    broker: ConsumingBroker,
+    valkey: ValkeyServer,
+    start_polling: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a worker of one job of an app at a time, whose consumers' own threads wait
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    given: list[object] = []
+    look = QueueConsumer.__next__
+
+    def look_and_note(consumer: QueueConsumer) -> MessageProxy | None:
+        given.append(look(consumer))
+        return given[-1]  # type: ignore[return-value]
+
+    monkeypatch.setattr(QueueConsumer, "__next__", look_and_note)
+    start_polling(LONG_SECONDS)
+    wait_until(lambda: valkey.client.exists(idle_key(f"catfeeder:{PASSWORDS}")))
+    # When jobs come, several at a time
+    jobs = [client.hash_password("hunter2", rounds=4) for _ in range(5)]
+    # Then all are done, and none went through those threads
+    assert all(job.result(timeout=60) for job in jobs)
+    assert {message for message in given if message} == set()
+
+
+def test_what_the_notifiers_thread_cannot_fetch_the_consumers_own_does(
+    client: Client,
+    broker: ConsumingBroker,
+    start_polling: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a connection that is lost whenever the notifier's thread fetches
+    fetch, names = broker.fetch, list[str]()
+
+    def fetch_or_lose(queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:
+        names.append(threading.current_thread().name)
+        if names[-1] == "notifier":
+            raise ConnectionClosed("lost")
+        return fetch(queue_name, count)
+
+    monkeypatch.setattr(broker, "fetch", fetch_or_lose)
+    start_polling(LONG_SECONDS)
+    # When a job comes, then it is done all the same, long before the poll
+    assert client.hash_password("hunter2", rounds=4).result(timeout=60)
+    assert "notifier" in names

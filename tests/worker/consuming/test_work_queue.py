@@ -6,11 +6,13 @@ import threading
 from queue import Empty
 
 import pytest
+from dramatiq import Worker
+from dramatiq.worker import WorkerThread
 
 from worker.consuming.work_queue import WorkQueue
 
 
-def _sleepers(queue: WorkQueue, found: list[int]) -> list[threading.Thread]:
+def _sleepers(queue: WorkQueue, found: list[int], count: int = 3) -> list[threading.Thread]:
     def look() -> None:
         try:
             # However short the time that Dramatiq gives.
@@ -18,7 +20,7 @@ def _sleepers(queue: WorkQueue, found: list[int]) -> list[threading.Thread]:
         except Empty:
             found.append(0)
 
-    threads = [threading.Thread(target=look, daemon=True) for _ in range(3)]
+    threads = [threading.Thread(target=look, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
     return threads
@@ -54,3 +56,25 @@ def test_what_is_left_at_the_end_can_be_taken() -> None:
     assert queue.get_nowait() == 1
     with pytest.raises(Empty):
         queue.get_nowait()
+
+
+def test_what_a_worker_thread_adds_it_takes_itself(worker: Worker) -> None:
+    # Given a thread that sleeps, and a worker thread that has just ended a message
+    queue, found = WorkQueue(), list[int]()
+    sleeper = _sleepers(queue, found, 1)[0]
+    taken: list[int] = []
+
+    class Ending(WorkerThread):
+        def run(self) -> None:
+            queue.put(7)
+            sleeper.join(0.1)
+            taken.append(queue.get())
+
+    ending = Ending(broker=worker.broker, consumers={}, work_queue=queue, worker_timeout=1000)
+    # When it adds the message that follows
+    ending.start()
+    ending.join(5)
+    # Then it takes that one too, and the sleeper has not been woken
+    assert (taken, found) == ([7], [])
+    queue.close()
+    sleeper.join(5)
