@@ -55,8 +55,8 @@ class QueueConsumer(Consumer):
     """Keeps at most `prefetch` messages in flight, those that worker threads process included.
 
     Dramatiq's own consumer cannot be woken from its sleep, and would open each message twice. What
-    another thread fetches goes straight to the worker threads: the way through the consumer's
-    thread is two thirds of what a worker does of Python for a hash.
+    another thread fetches goes straight to the worker threads: each thread that is woken on the way
+    costs as much as the steps of a short job.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """Queue notifications over Redis pub/sub, so that an idle worker sleeps until there is work.
 
-The thread that hears of a message fetches it: to wake the consumer's own took a third of a
-millisecond until the work began.
+The thread that hears of a message fetches it, since a person may wait while another wakes up.
 """
 
 from __future__ import annotations
