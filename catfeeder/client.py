@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -68,7 +69,7 @@ class Job(Generic[R]):
         deadline = time.monotonic() + timeout
         record = self._recently_queued(timeout) or self.record()
         while not record.status.is_final and (left := deadline - time.monotonic()) > 0:
-            record = self._client.jobs.await_end(self.id, left) or self.record()
+            record = self._client.jobs.await_end(record, left) or self.record()
         return record
 
     def _recently_queued(self, timeout: float) -> JobRecord | None:
@@ -163,8 +164,9 @@ class Client:
         message = build_message(message_type, arguments)
         is_job = message_type.is_job
         job = build_queued_job(message, utc_now(), self._app) if is_job else None
-        self.broker.enqueue(message, job=job)
-        return Job(message.message_id, self, job)
+        sent = self.broker.enqueue(message, job=job)
+        queued = job and replace(job, redis_message_id=sent.options["redis_message_id"])
+        return Job(message.message_id, self, queued)
 
     def close(self) -> None:
         """Close the connections to Redis."""

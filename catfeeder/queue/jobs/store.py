@@ -24,6 +24,7 @@ from catfeeder.queue.jobs.scripts import (
 from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
 from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.redis.faults import is_of_other_type
+from catfeeder.queue.redis.idle_connections import borrow_connection
 
 __all__ = [
     "JobError",
@@ -53,13 +54,8 @@ class JobReader:
         """Return the record whose Redis hash has these fields, or None when it is not one."""
         return open_record(self._sealer, job_id, fields)
 
-    def read_announcement(self, job_id: str, announcement: bytes) -> JobRecord | None:
-        """Return the record that was announced at a job's end; None when it cannot be read."""
-        fields = _parse_announcement(announcement)
-        return self.read_hash(job_id, fields) if fields else None
-
     def read_end(self, job: JobRecord, announcement: bytes) -> JobRecord | None:
-        """Return as `read_announcement` does, of a job that is known; less of it is opened."""
+        """Return the record that was announced at the end of a job; None when it cannot be read."""
         fields = _parse_announcement(announcement)
         if not fields:
             return None
@@ -137,7 +133,7 @@ class JobStore(JobReader):
                 return None
         return self.read_hash(job_id, fields)
 
-    def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
+    def await_end(self, job: JobRecord, seconds: float) -> JobRecord | None:
         """Return the record when a job ends, or None after `seconds` or the poll interval.
 
         Raises:
@@ -150,7 +146,7 @@ class JobStore(JobReader):
             return None
         with translate_redis_errors():
             try:
-                announcement = self._block(ended_key(job_id), wait)
+                announcement = self._block(ended_key(job.id), wait)
             except OutOfMemoryError:
                 # To move is to write. While the server refuses that, polling must do.
                 _pause(wait)
@@ -160,12 +156,13 @@ class JobStore(JobReader):
                 if not str(error).startswith("UNBLOCKED"):
                     raise
                 return None
-        return None if announcement is None else self.read_announcement(job_id, announcement)
+        return None if announcement is None else self.read_end(job, announcement)
 
     def _block(self, key: str, seconds: float) -> bytes | None:
-        # An element that is moved onto itself is there for other clients as well.
-        moved = self._client.execute_command("BLMOVE", key, key, "LEFT", "LEFT", seconds)
-        return cast("bytes | None", moved)
+        with borrow_connection(self._client.connection_pool) as connection:
+            # An element that is moved onto itself is there for other clients as well.
+            connection.send_command("BLMOVE", key, key, "LEFT", "LEFT", seconds)
+            return cast("bytes | None", connection.read_response())
 
     def _run(self, change: Call) -> bool:
         with translate_redis_errors():

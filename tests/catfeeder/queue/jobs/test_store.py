@@ -126,7 +126,7 @@ def test_an_end_is_announced_to_each_thread_that_waits(
     wait_until(lambda: ends_at_seconds or not ending.is_alive())
     # When two wait for it, then both get the record
     with ThreadPoolExecutor(2) as pool:
-        records = list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
+        records = list(pool.map(jobs.await_end, [record_of(jobs)] * 2, [0.9, 0.9]))
     assert ends_at_seconds <= time.monotonic() - began
     # And the announcement expires soon
     assert 0 < int(valkey.client.ttl("catfeeder:ended:id")) <= 10
@@ -138,21 +138,22 @@ def test_the_record_is_announced_as_it_is(jobs: JobStore, end: Change) -> None:
     if end is not CANCEL:
         START(jobs)
     end(jobs)
-    assert jobs.await_end("id", 0.9) == jobs.get("id")
+    assert jobs.await_end(record_of(jobs), 0.9) == jobs.get("id")
 
 
 @pytest.mark.parametrize(
     "announcement", [b"", b"1", b"x:", b"1:a", b"99:", b"-1:a", b"6:status4:lost"]
 )
 def test_a_foreign_announcement_is_no_record(jobs: JobStore, announcement: bytes) -> None:
-    assert jobs.read_announcement("id", announcement) is None
+    assert jobs.read_end(record_of(jobs), announcement) is None
 
 
 def test_a_record_is_announced_for_its_own_job_alone(jobs: JobStore, valkey: ValkeyServer) -> None:
+    other = put_job(jobs, "other")
     SUCCEED(jobs)
     announcement = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
-    assert jobs.read_announcement("id", announcement) == jobs.get("id")
-    assert jobs.read_announcement("other", announcement) is None
+    assert jobs.read_end(record_of(jobs), announcement) == jobs.get("id")
+    assert jobs.read_end(other, announcement) is None
 
 
 @pytest.mark.parametrize("sending", [MESSAGE_ID, "another sending", None])
@@ -183,13 +184,13 @@ def test_a_sender_believes_no_end_of_another_job(jobs: JobStore, valkey: ValkeyS
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.2])
 def test_a_wait_ends_with_its_timeout(jobs: JobStore, seconds: float) -> None:
     began = time.monotonic()
-    jobs.await_end("id", seconds)
+    jobs.await_end(record_of(jobs), seconds)
     assert seconds <= time.monotonic() - began < seconds + 20
 
 
 def test_a_long_wait_ends_with_the_poll_interval(jobs: JobStore) -> None:
     began = time.monotonic()
-    JobStore(jobs._client, SEALER, poll_interval=0.1).await_end("id", 60)
+    JobStore(jobs._client, SEALER, poll_interval=0.1).await_end(record_of(jobs), 60)
     assert 0.09 < time.monotonic() - began < 20
 
 
@@ -200,10 +201,11 @@ def test_a_wait_ends_before_a_connection_with_a_short_timeout_gives_it_up(
     with connect_redis(f"{valkey.url}?socket_timeout=0.15") as client:
         hasty = JobStore(client, SEALER)
         # When a job that does not end is waited for, then no wait fails
-        assert [hasty.await_end("id", 5) for _ in range(4)] == [None] * 4
+        job = record_of(jobs)
+        assert [hasty.await_end(job, 5) for _ in range(4)] == [None] * 4
         # And its end is found
         SUCCEED(jobs)
-        assert (hasty.await_end("id", 5) or hasty.get("id")) == jobs.get("id")
+        assert (hasty.await_end(job, 5) or hasty.get("id")) == jobs.get("id")
 
 
 def test_a_wait_that_the_server_unblocks_ends_without_an_error(
@@ -214,7 +216,7 @@ def test_a_wait_that_the_server_unblocks_ends_without_an_error(
         return [int(one["id"]) for one in valkey.client.client_list() if "b" in one["flags"]]
 
     with ThreadPoolExecutor(1) as pool:
-        wait = pool.submit(jobs.await_end, "id", 0.9)
+        wait = pool.submit(jobs.await_end, record_of(jobs), 0.9)
         wait_until(waiting)
         # When the server unblocks it with an error, as it does when it becomes a replica
         valkey.client.client_unblock(waiting()[0], error=True)
