@@ -40,13 +40,23 @@ def _generate_python(folder: Path) -> None:
     command += ["--meta", "none", "--config", str(config), "--output-path", str(package)]
     run([*command, "--overwrite"], folder, {"PYTHONPATH": str(tools)})
     for model in (package / "models").glob("*.py"):
-        text = model.read_text()
-        if _SECRET_FIELD.search(text):
-            model.write_text(text.replace("@_attrs_define\n", "@_attrs_define(repr=False)\n"))
+        model.write_text(_correct_model(model.stem, model.read_text()))
     shutil.copytree(SDK / "python" / "catfeeder_http", package, dirs_exist_ok=True)
     routes = f"JOB_ROUTES = {_list_job_routes(json.loads(document.read_text()))!r}\n"
     (package / "job_routes.py").write_text(f'"""Routes that make jobs."""\n\n{routes}')
     (package / "py.typed").touch()
+
+
+def _correct_model(name: str, text: str) -> str:
+    """Return a generated model whose `repr` shows no secret, and whose types are right.
+
+    The generator names a new object as its module, which may be the name of a member as well.
+    """
+    if _SECRET_FIELD.search(text):
+        text = text.replace("@_attrs_define\n", "@_attrs_define(repr=False)\n")
+    text = re.sub(rf"^(        ){name}( = cls\()", r"\1made\2", text, flags=re.MULTILINE)
+    made = rf"^(        (?:return )?){name}(?= = cls\(|\.additional_properties = |$)"
+    return re.sub(made, r"\1made", text, flags=re.MULTILINE)
 
 
 def _generate_typescript(folder: Path) -> None:

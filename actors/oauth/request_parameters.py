@@ -16,11 +16,11 @@ from catfeeder.verbs.sign_in_options import RequestParameters
 #: Ten years, as longer lifetimes of other settings.
 MAX_AGE_LIMIT: Final = 315_360_000
 #: Names parted by single spaces; "none" asks for no page, and so for nothing else besides.
-_PROMPT: Final = re.compile(r"(?!none |.* none\b)[a-z_]{1,64}( [a-z_]{1,64}){0,7}")
+PROMPT: Final = re.compile(r"(?!none |.* none\b)[a-z_]{1,64}( [a-z_]{1,64}){0,7}")
 _LOGIN_HINT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,2048}")
-_ACR_VALUES: Final = re.compile(r"[\x21-\x7e]{1,255}( [\x21-\x7e]{1,255}){0,15}")
+ACR_VALUES: Final = re.compile(r"[\x21-\x7e]{1,255}( [\x21-\x7e]{1,255}){0,15}")
 #: Language tags (RFC 5646 section 2.1).
-_UI_LOCALES: Final = re.compile("[A-Za-z0-9-]{1,35}( [A-Za-z0-9-]{1,35}){0,15}")
+UI_LOCALES: Final = re.compile("[A-Za-z0-9-]{1,35}( [A-Za-z0-9-]{1,35}){0,15}")
 _SENTENCES: Final = {
     "prompt": (
         "must be names of lower case letters, parted by spaces, such as login, consent or "
@@ -51,10 +51,10 @@ def _is_valid(name: str, value: Any) -> bool:
     if name == "max_age":
         return type(value) is int and 0 <= value <= MAX_AGE_LIMIT
     patterns = {
-        "prompt": _PROMPT,
+        "prompt": PROMPT,
         "login_hint": _LOGIN_HINT,
-        "acr_values": _ACR_VALUES,
-        "ui_locales": _UI_LOCALES,
+        "acr_values": ACR_VALUES,
+        "ui_locales": UI_LOCALES,
     }
     return isinstance(value, str) and patterns[name].fullmatch(value) is not None
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from worker.http.auth.api_keys import APP_HEADER
-from worker.http.schemas.components import move_to_components
+from worker.http.schemas.components import leave_out_null, move_to_components
 from worker.http.schemas.problems import PROBLEM_SCHEMAS
 
 #: Read as a request is authenticated, whatever its route.
@@ -50,6 +50,8 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
             if "security" in operation:
                 shared = {"$ref": "#/components/parameters/ActingApp"}
                 operation.setdefault("parameters", []).append(shared)
+            for parameter in operation.get("parameters", []):
+                leave_out_null(parameter.get("schema", {}))
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 content["schema"] = move_to_components(content["schema"], schemas)
     return document

@@ -59,7 +59,12 @@ curl -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" -H "Pre
 
 ### Errors
 Every error is `application/problem+json` (RFC 9457): act upon `code`; `detail` is for people,
-and says what to do. `429` and `503` carry `Retry-After`.
+and says what to do. Schemas state what they can. The rest is answered with a code of its own:
+a password has to be good enough (`password_…`), a hash of a known form
+(`password_hash_invalid`), a cursor from the page before (`cursor_invalid`); names and origins
+have to be known (`return_to_forbidden`, `variables_invalid`), settings to fit each other
+(`provider_invalid`, `app_invalid`, `api_key_invalid`), and the credentials to fit their provider
+(`credentials_invalid`). `429` and `503` carry `Retry-After`.
 """.strip()
 
 TAGS: Final = [

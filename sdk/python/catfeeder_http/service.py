@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import httpx
 
@@ -44,14 +44,17 @@ class CatFeeder(AuthenticatedClient):
     def hash_password(self, password: str, **options: Unpack[HashOptions]) -> PasswordHash:
         """Hash a new password."""
         body = _write(HashPassword, options, password=password)
-        return self._end(hash_password.sync(client=self, body=body))
+        return cast("PasswordHash", self._end(hash_password.sync(client=self, body=body)))
 
     async def hash_password_async(
         self, password: str, **options: Unpack[HashOptions]
     ) -> PasswordHash:
         """Do the same with asyncio."""
         body = _write(HashPassword, options, password=password)
-        return await self._end_async(await hash_password.asyncio(client=self, body=body))
+        return cast(
+            "PasswordHash",
+            await self._end_async(await hash_password.asyncio(client=self, body=body)),
+        )
 
     def check_password(
         self,
@@ -63,7 +66,7 @@ class CatFeeder(AuthenticatedClient):
     ) -> PasswordCheck:
         """Check a password; None as the hash where there is no such user."""
         body = _write_check(password, password_hash, rehash, options)
-        return self._end(check_password.sync(client=self, body=body))
+        return cast("PasswordCheck", self._end(check_password.sync(client=self, body=body)))
 
     async def check_password_async(
         self,
@@ -75,7 +78,10 @@ class CatFeeder(AuthenticatedClient):
     ) -> PasswordCheck:
         """Do the same with asyncio."""
         body = _write_check(password, password_hash, rehash, options)
-        return await self._end_async(await check_password.asyncio(client=self, body=body))
+        return cast(
+            "PasswordCheck",
+            await self._end_async(await check_password.asyncio(client=self, body=body)),
+        )
 
     def login(
         self, password: str, password_hash: str | None, **options: Unpack[CheckOptions]
@@ -100,16 +106,14 @@ class CatFeeder(AuthenticatedClient):
     def check_policy(self, password: str, **options: Unpack[PolicyOptions]) -> PolicyVerdict:
         """Say whether a new password would be taken, and why not."""
         body = _write(PolicyPassword, options, password=password)
-        verdict: Any = check_policy.sync(client=self, body=body)
-        return verdict
+        return cast("PolicyVerdict", check_policy.sync(client=self, body=body))
 
     async def check_policy_async(
         self, password: str, **options: Unpack[PolicyOptions]
     ) -> PolicyVerdict:
         """Do the same with asyncio."""
         body = _write(PolicyPassword, options, password=password)
-        verdict: Any = await check_policy.asyncio(client=self, body=body)
-        return verdict
+        return cast("PolicyVerdict", await check_policy.asyncio(client=self, body=body))
 
     def begin_sign_in(
         self, provider: str, return_to: str, **options: Unpack[SignInOptions]
@@ -134,27 +138,30 @@ class CatFeeder(AuthenticatedClient):
             JobFailed: The code could not be redeemed.
         """
         provider, body = write_exchange(query, state)
-        return self._end(exchange_code.sync(provider, client=self, body=body))
+        return cast("Connection", self._end(exchange_code.sync(provider, client=self, body=body)))
 
     async def finish_sign_in_async(self, query: Mapping[str, str], state: str | None) -> Connection:
         """Do the same with asyncio."""
         provider, body = write_exchange(query, state)
-        return await self._end_async(await exchange_code.asyncio(provider, client=self, body=body))
+        return cast(
+            "Connection",
+            await self._end_async(await exchange_code.asyncio(provider, client=self, body=body)),
+        )
 
     def read_connection_token(
         self, connection_id: str, **options: Unpack[TokenOptions]
     ) -> StoredToken:
         """Return a token that can be used now."""
-        token: Any = read_connection_token.sync(connection_id, client=self, **options)
-        return token
+        asked = _leave_out_none(options)
+        return cast("StoredToken", read_connection_token.sync(connection_id, client=self, **asked))
 
     async def read_connection_token_async(
         self, connection_id: str, **options: Unpack[TokenOptions]
     ) -> StoredToken:
         """Do the same with asyncio."""
-        read = read_connection_token.asyncio(connection_id, client=self, **options)
-        token: Any = await read
-        return token
+        asked = _leave_out_none(options)
+        read = read_connection_token.asyncio(connection_id, client=self, **asked)
+        return cast("StoredToken", await read)
 
     def _end(self, job: Any) -> Any:
         return self.wait_for(job).result
@@ -178,6 +185,11 @@ class CatFeeder(AuthenticatedClient):
 def _write(model: Any, options: Mapping[str, Any], **fields: Any) -> Any:
     """Return a body; a field that it does not have is a TypeError."""
     return model(**fields, **options)
+
+
+def _leave_out_none(options: TokenOptions) -> dict[str, Any]:
+    """Return the parameters of a query, which has no null."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _write_check(

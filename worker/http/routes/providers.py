@@ -23,7 +23,7 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import has_provider
 from worker.http.routes.described_router import DescribedRouter
-from worker.http.schemas.fields import ProviderName
+from worker.http.schemas.fields import NewProviderName, ProviderName
 from worker.http.schemas.providers import (
     Pause,
     Provider,
@@ -63,7 +63,7 @@ async def check_provider(provider: ProviderName, shim: ShimDependency) -> JSONRe
 
 
 @router.put("/{provider}", response_model=Provider, responses={201: {"model": Provider}})
-async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
+async def replace_provider(provider: NewProviderName, body: ProviderSettingsBody) -> JSONResponse:
     """Create a provider, or replace its settings as a whole."""
     is_new, described = await run_with_database(_put, provider, body)
     return JSONResponse(described, 201 if is_new else 200)

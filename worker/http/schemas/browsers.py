@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from catfeeder.results import Connection
+from worker.http.schemas.components import leave_out_null
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.sign_ins import Login
 
@@ -63,10 +66,19 @@ LOGIN_PARAMETERS: Final[dict[str, Any]] = {
     ]
 }
 
+
+def _describe_form(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a form, in which everything is text and nothing is null."""
+    schema = model.model_json_schema()
+    for member in schema["properties"].values():
+        leave_out_null(member)
+    return schema
+
+
 #: Parsed by hand, as FastAPI reads forms by a package that nothing else here needs.
 LOGIN_FORM: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {"application/x-www-form-urlencoded": {"schema": Login.model_json_schema()}},
+        "content": {"application/x-www-form-urlencoded": {"schema": _describe_form(Login)}},
     }
 }

@@ -14,6 +14,16 @@ def refer_to(name: str) -> dict[str, str]:
     return {"$ref": REF_TEMPLATE.format(model=name)}
 
 
+def leave_out_null(schema: dict[str, Any]) -> None:
+    """Take null out of a member of what is text: a query, a header or a form."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
+    if schema.get("default", ...) is None:
+        del schema["default"]
+
+
 def move_to_components(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     """Move an object's schema that is written out in place, and return a reference to it."""
     if "properties" not in schema:

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from worker.http.schemas.fields import Body, Subject, Text
+from worker.http.schemas.fields import Body, NewSubject, ReturnTo, Text
+from worker.http.schemas.rules import exactly_one, needs, not_both
 
 _MAX_PROVIDERS = 100
 
@@ -23,11 +24,14 @@ class NewConnectSession(Body):
                     "providers": ["github", "notion"],
                     "return_to": "https://app.example.com/settings",
                 }
-            ]
+            ],
+            **exactly_one("subject", "connection_id"),
+            **not_both(("connection_id", "providers")),
+            **needs("relay", "return_to"),
         }
     )
 
-    subject: Subject | None = Field(
+    subject: NewSubject | None = Field(
         default=None, description="Your own name for the user; the connections carry it."
     )
     connection_id: Text | None = Field(
@@ -37,7 +41,7 @@ class NewConnectSession(Body):
     providers: Annotated[list[Text], Field(min_length=1, max_length=_MAX_PROVIDERS)] | None = Field(
         default=None, description="What the page offers; all that the app may use if left out."
     )
-    return_to: Text | None = Field(
+    return_to: ReturnTo | None = Field(
         default=None,
         description="Where the page leads back to, with `connection_ids`; its origin must be one "
         "of the app's `return_to_origins`.",

@@ -10,10 +10,20 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from actors.providers.protocol.tokens.targets import MAX_TARGETS
+from actors.providers.protocol.tokens.targets import MAX_TARGET_LENGTH, MAX_TARGETS
 from models.oauth.connections import ConnectionStatus
-from worker.http.schemas.fields import SecretText, Subject, Text, Variables
+from worker.http.schemas.fields import (
+    Cursor,
+    NewSubject,
+    Resource,
+    Scope,
+    SecretText,
+    Subject,
+    Text,
+    Variables,
+)
 from worker.http.schemas.imports import ImportFields
+from worker.http.schemas.rules import PRINTABLE, exactly_one, state
 
 
 class ConnectionQuery(BaseModel):
@@ -27,8 +37,11 @@ class ConnectionQuery(BaseModel):
     email: Text | None = Field(
         default=None, description="The whole address of a profile, in any case."
     )
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
+
+
+Audience = Annotated[Text, state(pattern=PRINTABLE, maxLength=MAX_TARGET_LENGTH)]
 
 
 class TokenQuery(BaseModel):
@@ -36,15 +49,15 @@ class TokenQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    scope: Text | None = Field(
+    scope: Scope | None = Field(
         default=None, description="Names parted by spaces, of those granted."
     )
-    resource: list[Text] = Field(
+    resource: list[Resource] = Field(
         default_factory=list,
         max_length=MAX_TARGETS,
         description="Where the token is to be used: absolute URIs (RFC 8707).",
     )
-    audience: list[Text] = Field(
+    audience: list[Audience] = Field(
         default_factory=list,
         max_length=MAX_TARGETS,
         description="The same, by the services' logical names (RFC 8693).",
@@ -75,15 +88,15 @@ CredentialMembers = Annotated[
 class NewConnectionBody(ImportFields):
     """A connection without a sign-in: what it is made from, and whose it is."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES, **exactly_one(*_SOURCES)})
 
     provider: Text
-    subject: Subject | None = None
+    subject: NewSubject | None = None
     credentials: CredentialMembers | None = Field(
         default=None,
         description="`api_key`; `username` and `password`; or what the provider's grant takes.",
     )
-    scope: Text | None = Field(default=None, description="What to ask for by credentials.")
+    scope: Scope | None = Field(default=None, description="What to ask for by credentials.")
     variables: Variables = Field(
         default_factory=dict,
         description="What the provider's URLs are filled in with, as its settings name it.",

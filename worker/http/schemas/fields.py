@@ -17,7 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from actors.providers.protocol.tokens.targets import MAX_TARGET_LENGTH, RESOURCE
 from catfeeder.sealing import Secret
+from worker.http.schemas.rules import CURSOR, PRINTABLE, RETURN_TO, STORABLE, state, state_pattern
 
 _NUL: Final = "\0"
 _RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -92,16 +94,39 @@ def accept_secret(max_length: int | None = None) -> GetPydanticSchema:
 #: It may be empty and hold any character.
 SecretText = Annotated[Secret, accept_secret()]
 #: Text that goes into the database or to a provider.
-Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(check_storable)]
+Text = Annotated[
+    str,
+    Field(min_length=1, max_length=2048),
+    AfterValidator(check_storable),
+    state_pattern(STORABLE),
+]
 #: The name of a user, as long as its column.
-Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(check_storable)]
+Subject = Annotated[
+    str,
+    Field(min_length=1, max_length=255),
+    AfterValidator(check_storable),
+    state_pattern(STORABLE),
+]
+#: The same for what is stored: it is shown on terminals, which would obey control characters.
+NewSubject = Annotated[Subject, state_pattern(PRINTABLE)]
+#: Names of scopes, parted by blanks (RFC 6749 section 3.3).
+Scope = Annotated[Text, state_pattern(r"^[ !#-\[\]-~]*$")]
+#: A page's `next_cursor`.
+Cursor = Annotated[str, Field(max_length=512), state_pattern(CURSOR)]
+#: An absolute URI (RFC 8707 section 2).
+Resource = Annotated[Text, state(pattern=f"^(?:{RESOURCE.pattern})$", maxLength=MAX_TARGET_LENGTH)]
+#: Where a browser goes in the end.
+ReturnTo = Annotated[Text, state_pattern(RETURN_TO)]
 #: What fills in the URLs of a provider with a host or a path for each customer.
 Variables = Annotated[
     dict[
         Annotated[str, Field(max_length=32), AfterValidator(check_storable)],
-        Annotated[str, Field(max_length=128), AfterValidator(check_storable)],
+        Annotated[
+            str, Field(max_length=128), AfterValidator(check_storable), state_pattern(STORABLE)
+        ],
     ],
     Field(max_length=20),
+    state(propertyNames={"pattern": "^[a-z][A-Za-z0-9_]{0,31}$"}),
 ]
 #: A time as RFC 3339 writes it. JSON has no times, so this is read from text though bodies are
 #: strict. A bare number would be taken for seconds since 1970, "2026" too.
@@ -111,3 +136,6 @@ _EXAMPLE_ID: Final = "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"
 ConnectionId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
 JobId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
 ProviderName = Annotated[str, Path(examples=["google"])]
+NewProviderName = Annotated[
+    str, Path(examples=["google"], json_schema_extra={"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"})
+]

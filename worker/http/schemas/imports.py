@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from actors.moving.records import ImportRecord
 from catfeeder.sealing import Secret
@@ -18,11 +18,12 @@ from worker.http.schemas.fields import (
     check_storable,
     check_storable_json,
 )
+from worker.http.schemas.rules import at_least_one, state_pattern
 
 #: Tokens with many claims take some 16,000 characters.
 _MAX_TOKEN_LENGTH: Final = 32_768
 _MAX_MEMBERS: Final = 64
-_Token = Annotated[Secret, accept_secret(_MAX_TOKEN_LENGTH)]
+_Token = Annotated[Secret, accept_secret(_MAX_TOKEN_LENGTH), state_pattern("^[!-~]+$")]
 _Members = Annotated[
     dict[str, Any], AfterValidator(check_storable_json), Field(max_length=_MAX_MEMBERS)
 ]
@@ -30,6 +31,8 @@ _Members = Annotated[
 
 class ImportedTokens(Body):
     """The tokens of a grant of another system, one at least; what is not known is left out."""
+
+    model_config = ConfigDict(json_schema_extra=at_least_one("access_token", "refresh_token"))
 
     access_token: _Token | None = None
     refresh_token: _Token | None = None

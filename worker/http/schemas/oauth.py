@@ -8,7 +8,16 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from catfeeder.sealing import Secret
-from worker.http.schemas.fields import Body, Subject, Text, Variables, accept_secret, check_storable
+from worker.http.schemas.fields import (
+    Body,
+    NewSubject,
+    Scope,
+    Text,
+    Variables,
+    accept_secret,
+    check_storable,
+)
+from worker.http.schemas.rules import STORABLE, exactly_one, not_both, state_pattern
 
 #: Characters of what comes back from a provider. Codes that are signed tokens take some 4,000, and
 #: tokens with many claims some 16,000; a message to a worker takes all of them together.
@@ -21,7 +30,10 @@ MAX_TOKEN_LENGTH: Final = 32_768
 
 MemberName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(check_storable)]
 ParameterText = Annotated[
-    str, Field(max_length=MAX_PARAMETER_LENGTH), AfterValidator(check_storable)
+    str,
+    Field(max_length=MAX_PARAMETER_LENGTH),
+    AfterValidator(check_storable),
+    state_pattern(STORABLE),
 ]
 
 
@@ -30,12 +42,12 @@ class AuthorizeDevice(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
 
-    subject: Subject | None = Field(
+    subject: NewSubject | None = Field(
         default=None,
         description="Your own name for the user; the connection carries it. Any person who is "
         "shown the code can attach an account to it (docs/security.md); it is on record.",
     )
-    scope: Text | None = Field(
+    scope: Scope | None = Field(
         default=None, description="Scopes parted by spaces, in place of the provider's usual ones."
     )
     variables: Variables | None = Field(
@@ -70,7 +82,11 @@ class FetchUserInfo(Body):
     """The source of the profile: give one of the two."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"connection_id": "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"}]}
+        json_schema_extra={
+            "examples": [{"connection_id": "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"}],
+            **exactly_one("connection_id", "access_token"),
+            **not_both(("connection_id", "variables")),
+        }
     )
 
     connection_id: Text | None = None

@@ -6,8 +6,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from actors.passwords.schemes import MAXIMUM_ROUNDS
 from actors.whole_numbers import Whole
+from config import ARGON2_SETS
 from worker.http.schemas.fields import Body, SecretText
+from worker.http.schemas.rules import excludes, given, state, state_names
 
 _PASSWORD: Final = "correct horse battery staple"
 #: Of the password above, so that the example of a check is true.
@@ -29,19 +32,28 @@ UserInputs = Annotated[
 class HashPassword(Body):
     """A new password."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": _PASSWORD}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"password": _PASSWORD}],
+            "allOf": [
+                {"not": given("rounds", "argon2")},
+                excludes("scheme", "argon2id", "rounds"),
+                excludes("scheme", "bcrypt", "argon2"),
+            ],
+        }
+    )
 
-    password: SecretText = Field(
+    password: Annotated[SecretText, state(minLength=1)] = Field(
         description="For bcrypt at most 72 bytes in UTF-8, as it takes no more. It is normalised "
         "first (RFC 8265, OpaqueString), and needs a visible character."
     )
     scheme: Scheme | None = Field(
         default=None, description="What to hash with; config.toml has the default."
     )
-    rounds: Whole | None = Field(
+    rounds: Annotated[Whole, state(minimum=4, maximum=MAXIMUM_ROUNDS)] | None = Field(
         default=None, description="bcrypt's cost, 10 to 16; config.toml has the default."
     )
-    argon2: str | None = Field(
+    argon2: Annotated[str, state_names(ARGON2_SETS)] | None = Field(
         default=None,
         description="The name of a set of Argon2id's parameters, such as `owasp-19-mib`; "
         "config.toml has the default.",

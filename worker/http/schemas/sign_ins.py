@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from actors.oauth.request_parameters import MAX_AGE_LIMIT
+from actors.oauth.request_parameters import ACR_VALUES, MAX_AGE_LIMIT, PROMPT, UI_LOCALES
 from actors.providers.protocol.tokens.targets import MAX_TARGETS
 from actors.whole_numbers import TO_WHOLE
-from worker.http.schemas.fields import Body, Subject, Text, Variables
+from worker.http.schemas.fields import (
+    Body,
+    NewSubject,
+    Resource,
+    ReturnTo,
+    Scope,
+    Text,
+    Variables,
+)
+from worker.http.schemas.rules import PRINTABLE, given, needs, not_both, state_pattern, true
 
 
 class AuthenticationParameters(BaseModel):
@@ -19,11 +29,11 @@ class AuthenticationParameters(BaseModel):
     `actors.oauth.request_parameters` checks their grammar.
     """
 
-    prompt: Text | None = Field(
+    prompt: Annotated[Text, state_pattern(PROMPT)] | None = Field(
         default=None,
         description="What the provider's pages do: `none`, `login`, `consent`, `select_account`.",
     )
-    login_hint: Text | None = Field(
+    login_hint: Annotated[Text, state_pattern(PRINTABLE)] | None = Field(
         default=None, description="The user to expect, such as an address."
     )
     max_age: Annotated[int, Field(ge=0, le=MAX_AGE_LIMIT), TO_WHOLE] | None = Field(
@@ -31,7 +41,7 @@ class AuthenticationParameters(BaseModel):
         description="How many seconds ago the user may have logged in with the provider; the "
         "id_token's `auth_time` has to prove it.",
     )
-    acr_values: Text | None = Field(
+    acr_values: Annotated[Text, state_pattern(ACR_VALUES)] | None = Field(
         default=None,
         description="How the user shall be authenticated, the best first. The id_token's `acr`, "
         "where it states one, has to be among them.",
@@ -40,12 +50,19 @@ class AuthenticationParameters(BaseModel):
         default=None,
         description="The id_token has to prove one of `acr_values` (OpenID Connect Core 5.5.1.1).",
     )
-    ui_locales: Text | None = Field(
+    ui_locales: Annotated[Text, state_pattern(UI_LOCALES)] | None = Field(
         default=None, description="Languages of the provider's pages, the best first."
     )
 
 
-Resources = Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TARGETS)]
+Resources = Resource | Annotated[list[Resource], Field(min_length=1, max_length=MAX_TARGETS)]
+
+
+#: Whose account is attached to a subject is bound to a session, or not, and on purpose.
+_BOUND: Final[JsonDict] = {
+    "if": given("subject"),
+    "then": {"anyOf": [true("relay"), true("unbound")]},
+}
 
 
 class Authorize(AuthenticationParameters, Body):
@@ -65,19 +82,24 @@ class Authorize(AuthenticationParameters, Body):
                     "scope": "openid email",
                     "prompt": "select_account",
                 },
-            ]
+            ],
+            "allOf": [
+                {"not": true("relay", "unbound")},
+                needs("relay", "return_to"),
+                _BOUND,
+            ],
         }
     )
 
-    subject: Subject | None = Field(
+    subject: NewSubject | None = Field(
         default=None,
         description="Your own name for the user; the connection carries it. Needs `relay`, which "
         "binds the sign-in to that user's session, or `unbound`.",
     )
-    scope: Text | None = Field(
+    scope: Scope | None = Field(
         default=None, description="Scopes parted by spaces, in place of the provider's usual ones."
     )
-    return_to: Text | None = Field(
+    return_to: ReturnTo | None = Field(
         default=None,
         description="Where the browser goes in the end; its origin must be in config.toml.",
     )
@@ -124,13 +146,17 @@ class Login(AuthenticationParameters):
     Others are ignored, as that section demands.
     """
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore",
+        hide_input_in_errors=True,
+        json_schema_extra=not_both(("return_to", "target_link_uri")),
+    )
 
-    return_to: Text | None = Field(
+    return_to: ReturnTo | None = Field(
         default=None,
         description="Where the browser goes in the end; its origin must be in config.toml.",
     )
-    target_link_uri: Text | None = Field(
+    target_link_uri: ReturnTo | None = Field(
         default=None, description="The same, by the name of OpenID Connect Core section 4."
     )
     app: Text | None = Field(default=None, description="The app that the connection belongs to.")
@@ -151,5 +177,5 @@ class Login(AuthenticationParameters):
     @model_validator(mode="after")
     def _check_one_target(self) -> Login:
         if self.return_to is not None and self.target_link_uri is not None:
-            raise PydanticCustomError("exactly_one", "Give return_to or target_link_uri, not both")
+            raise PydanticCustomError("at_most_one", "Give return_to or target_link_uri, not both")
         return self

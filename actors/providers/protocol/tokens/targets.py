@@ -14,7 +14,7 @@ from actors.providers.protocol.provider import Provider
 MAX_TARGETS: Final = 8
 MAX_TARGET_LENGTH: Final = 1024
 #: An absolute URI (RFC 3986 section 4.3) without a fragment.
-_RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-\"$-;=?-\[\]_a-z~%]+")
+RESOURCE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-\"$-;=?-\[\]_a-z~%]+")
 #: A logical name: anything that one line of a form can hold.
 _AUDIENCE: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,1024}")
 RESOURCE_SENTENCE: Final = (
@@ -34,7 +34,7 @@ def read_resources(value: object) -> list[str] | None:
 
 def is_resource(text: str) -> bool:
     """Return whether a text is an absolute URI without fragment and user (RFC 8707 section 2)."""
-    if len(text) > MAX_TARGET_LENGTH or not _RESOURCE.fullmatch(text):
+    if len(text) > MAX_TARGET_LENGTH or not RESOURCE.fullmatch(text):
         return False
     try:
         parts = urlsplit(text)

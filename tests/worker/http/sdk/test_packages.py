@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -32,6 +33,16 @@ _PASSWORD = "correct horse battery staple"
 #: Of the password above, by another library and with $2y$.
 _OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOhY1KyR4Ycwy.BmoLODKnGkh1lpE4U2a"
 _SECONDS = 60
+_PROGRAM = """
+import catfeeder_http
+from catfeeder_http.api.queues import replay_dead_letters
+from catfeeder_http.models import Letters, QueueName
+
+with catfeeder_http.connect("http://127.0.0.1:5000", "key") as client:
+    stored: str = client.hash_password("password").password_hash
+    print(client.login("password", stored).valid)
+    print(replay_dead_letters.sync(QueueName.OAUTH, client=client, body=Letters()))
+"""
 
 pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_APP]})
 
@@ -77,6 +88,24 @@ def test_packages_name_all_that_they_need(python_folder: Path, node_folder: Path
     assert (metadata.parent / "licenses" / "LICENSE").exists()
     for manifest in (metadata, package / "package.json"):
         assert catfeeder.__version__ in manifest.read_text()
+
+
+def test_the_package_for_python_is_typed_strictly(python_folder: Path, tmp_path: Path) -> None:
+    # Given an app of a type checker's strictest settings, which looks into the package as well
+    app = tmp_path / "app.py"
+    app.write_text(_PROGRAM)
+    environment = {**os.environ, "MYPYPATH": str(python_folder)}
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file=", "--strict", "--no-incremental", str(app)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    # Then it finds no fault in either
+    assert checked.stdout.startswith("Success"), checked.stdout + checked.stderr
 
 
 def _go_round(anonymous: httpx.Client, house: OidcProvider, begun: Any) -> dict[str, str]:

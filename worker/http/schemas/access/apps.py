@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 from pydantic import ConfigDict, Field
 
+from actors.api_keys import OPERATOR_SCOPES, SCOPES
+from actors.passwords.schemes import MAXIMUM_ROUNDS
 from actors.whole_numbers import Whole
-from worker.http.schemas.fields import Body, Subject, Text
+from worker.http.schemas.fields import Body, NewSubject, Subject, Text
+from worker.http.schemas.rules import HTTP_URL, ORIGIN, state, state_names, state_pattern
+
+_LOGO: Final = "^data:image/(?:png|jpeg|webp);base64,"
 
 
 class AppChanges(Body):
@@ -15,31 +22,31 @@ class AppChanges(Body):
         json_schema_extra={"examples": [{"return_to_origins": ["https://shop.example.com"]}]}
     )
 
-    name: Subject | None = Field(default=None, description="What people call it.")
+    name: NewSubject | None = Field(default=None, description="What people call it.")
     providers: list[Text] | None = Field(
         default=None, description="The shared providers that it may use; all if left out."
     )
-    scopes: list[Text] | None = Field(
+    scopes: list[Annotated[Text, state_names(set(SCOPES) - set(OPERATOR_SCOPES))]] | None = Field(
         default=None, description="What its API keys may be allowed; all but `admin` if left out."
     )
-    return_to_origins: list[Text] | None = Field(
+    return_to_origins: list[Annotated[Text, state_pattern(ORIGIN)]] | None = Field(
         default=None, description="Where its users' browsers may be sent in the end."
     )
-    maximum_rounds: Whole | None = Field(
+    maximum_rounds: Annotated[Whole, state(minimum=4, maximum=MAXIMUM_ROUNDS)] | None = Field(
         default=None, description="The dearest hash that it may ask for, or have checked."
     )
-    requests_per_minute: Whole | None = Field(
+    requests_per_minute: Annotated[Whole, state(minimum=1, maximum=1_000_000)] | None = Field(
         default=None, description="How many requests all of its API keys may make."
     )
     allow_login: bool | None = Field(
         default=None, description="Whether a browser without a key may begin a sign-in for it."
     )
-    webhook_url: Text | None = Field(
+    webhook_url: Annotated[Text, state_pattern(HTTP_URL)] | None = Field(
         default=None,
         description="Where its events are posted: https, and public unless "
         "OAUTH_ALLOWED_PRIVATE_HOSTS names the host. For `default`, config.toml's if left out.",
     )
-    logo: str | None = Field(
+    logo: Annotated[str, state(pattern=_LOGO, maxLength=32768)] | None = Field(
         default=None,
         description="What the pages of its users show beside its name: a `data:` URL of at most "
         "32768 characters, of a PNG, JPEG or WebP image in base64.",

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from actors.api_keys import ScopeName
 from actors.whole_numbers import TO_WHOLE
-from worker.http.schemas.fields import Body, Subject, Time
+from worker.http.schemas.fields import Body, NewSubject, Subject, Time
+from worker.http.schemas.rules import not_both
 
 _TEN_YEARS: Final = 3650 * 86_400
 #: Ten a second, for as long as it takes: more than one app of people needs, less than a loop sends.
@@ -22,14 +23,15 @@ class NewKey(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"name": "web shop", "scopes": ["jobs", "connections:read"]}]
+            "examples": [{"name": "web shop", "scopes": ["jobs", "connections:read"]}],
+            **not_both(("expires_at", "lifetime")),
         }
     )
 
     app: Subject | None = Field(
         default=None, description="The app that it acts for; `default` if left out."
     )
-    name: Subject = Field(description="What it is for, in your words.")
+    name: NewSubject = Field(description="What it is for, in your words.")
     scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
     expires_at: Time | None = Field(default=None, description="Until when it serves (RFC 3339).")
     lifetime: Annotated[int, Field(ge=1, le=_TEN_YEARS), TO_WHOLE] | None = Field(

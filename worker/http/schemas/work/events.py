@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.events.kinds import EventKind
-from worker.http.schemas.fields import Text, Time
+from worker.http.schemas.fields import Cursor, Text, Time
 
 
 class EventQuery(BaseModel):
@@ -30,5 +30,5 @@ class EventQuery(BaseModel):
         description="The earliest time (RFC 3339).",
         examples=["2026-11-23T00:00:00Z"],
     )
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)

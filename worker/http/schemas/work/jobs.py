@@ -21,7 +21,7 @@ from catfeeder.results import (
     Time,
     TokenResponse,
 )
-from worker.http.schemas.fields import Text
+from worker.http.schemas.fields import Cursor, Text
 from worker.http.schemas.shapes import build_model
 
 #: The results of the jobs that `GET /v1/jobs/{id}` may show; some of the service's own have none.
@@ -91,7 +91,7 @@ class JobQuery(BaseModel):
     app: Text | None = Field(default=None, description="For an operator who sees all apps.")
     status: JobStatus | None = None
     actor: Text | None = Field(default=None, examples=["renew_connection"])
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
 
 

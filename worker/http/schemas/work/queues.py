@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.http.schemas.fields import Text
+from worker.http.schemas.fields import Cursor, Text
 
 
 class DeadLetterQuery(BaseModel):
@@ -17,7 +17,7 @@ class DeadLetterQuery(BaseModel):
     reason: Text | None = Field(default=None, examples=["kills_workers"])
     actor: Text | None = Field(default=None, examples=["renew_connection"])
     job_id: Text | None = None
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.oauth.connections import ConnectionStatus
-from worker.http.schemas.fields import Subject, Text, Time
+from worker.http.schemas.fields import Cursor, Subject, Text, Time
 
 
 class RenewalQuery(BaseModel):
@@ -21,5 +21,5 @@ class RenewalQuery(BaseModel):
         description="Only what falls due before this time (RFC 3339).",
         examples=["2026-11-24T00:00:00Z"],
     )
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from actors.events.deliveries import MAX_RESENT
 from actors.whole_numbers import Whole
 from models.webhook_deliveries import DeliveryStatus
-from worker.http.schemas.fields import Body, Text
+from worker.http.schemas.fields import Body, Cursor, Text
 
 _MAX_ID: Final = 2**63 - 1
 
@@ -21,7 +21,7 @@ class DeliveryQuery(BaseModel):
 
     app: Text | None = Field(default=None, description="For an operator who sees all apps.")
     status: DeliveryStatus | None = None
-    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    cursor: Cursor | None = Field(default=None, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
 
 

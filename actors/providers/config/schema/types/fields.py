@@ -198,7 +198,15 @@ def check_member_name(name: str) -> str:
     return name
 
 
-Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refuse_control)]
+Text = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2048,
+        json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f]*$"},
+    ),
+    AfterValidator(_refuse_control),
+]
 
 #: A text that is sent as it is.
 Value = Annotated[Text, AfterValidator(refuse_placeholder)]
@@ -210,24 +218,43 @@ def _check_page_address(url: str) -> str:
     return url
 
 
-URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_address)]
+#: How URLs begin, for the OpenAPI document; the validators say what is wrong with them.
+_ADDRESS: Final = "^https?://"
+_TEMPLATE: Final = r"^(https?://|\{)"
+URL = Annotated[
+    str,
+    Field(min_length=1, max_length=2048, json_schema_extra={"pattern": _ADDRESS}),
+    AfterValidator(_check_address),
+]
 AuthorizationEndpoint = Annotated[
     str,
-    Field(min_length=1, max_length=2048),
+    Field(min_length=1, max_length=2048, json_schema_extra={"pattern": _TEMPLATE}),
     AfterValidator(_refuse_control),
     AfterValidator(_check_page_address),
     AfterValidator(_refuse_reserved_parameters),
 ]
 #: A URL that a connection's variables, or members of its token answer, may fill in.
-TemplateURL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_template)]
+TemplateURL = Annotated[
+    str,
+    Field(min_length=1, max_length=2048, json_schema_extra={"pattern": _TEMPLATE}),
+    AfterValidator(_check_template),
+]
 Issuer = Annotated[TemplateURL, AfterValidator(_refuse_query)]
 #: Paths are appended to it (RFC 8414 section 2).
 BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
 AssertionAudience = Annotated[
     str, Field(min_length=1, max_length=2048), AfterValidator(_check_audience)
 ]
-MemberName = Annotated[str, AfterValidator(check_member_name)]
-ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
+MemberName = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": f"^{_MEMBER.pattern}$"}),
+    AfterValidator(check_member_name),
+]
+ScopeName = Annotated[
+    str,
+    Field(json_schema_extra={"pattern": r"^[!#-\[\]-~]{1,255}$"}),
+    AfterValidator(_check_scope_name),
+]
 OfflineScope = Annotated[ScopeName, AfterValidator(refuse_placeholder)]
 ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
