@@ -54,7 +54,6 @@ def _correct_model(name: str, text: str) -> str:
     """
     if _SECRET_FIELD.search(text):
         text = text.replace("@_attrs_define\n", "@_attrs_define(repr=False)\n")
-    text = re.sub(rf"^(        ){name}( = cls\()", r"\1made\2", text, flags=re.MULTILINE)
     made = rf"^(        (?:return )?){name}(?= = cls\(|\.additional_properties = |$)"
     return re.sub(made, r"\1made", text, flags=re.MULTILINE)
 

@@ -12,6 +12,7 @@ from actors.whole_numbers import Whole
 from worker.http.schemas.fields import Body, NewSubject, Subject, Text
 from worker.http.schemas.rules import HTTP_URL, ORIGIN, state, state_names, state_pattern
 
+_SCOPES: Final = [scope for scope in SCOPES if scope not in OPERATOR_SCOPES]
 _LOGO: Final = "^data:image/(?:png|jpeg|webp);base64,"
 
 
@@ -26,7 +27,7 @@ class AppChanges(Body):
     providers: list[Text] | None = Field(
         default=None, description="The shared providers that it may use; all if left out."
     )
-    scopes: list[Annotated[Text, state_names(set(SCOPES) - set(OPERATOR_SCOPES))]] | None = Field(
+    scopes: list[Annotated[Text, state_names(_SCOPES)]] | None = Field(
         default=None, description="What its API keys may be allowed; all but `admin` if left out."
     )
     return_to_origins: list[Annotated[Text, state_pattern(ORIGIN)]] | None = Field(
