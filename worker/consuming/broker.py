@@ -92,8 +92,10 @@ class ConsumingBroker(SealedBroker):
         )
 
     def find_work_queue(self, queue_name: str) -> Callable[[MessageProxy], None] | None:
-        """Return what gives a message to the worker threads; None while there are none."""
-        thread = self.worker and self.worker.consumers.get(queue_name)
+        """Return what gives a message to the worker threads; None while they do not run."""
+        if self.worker is None or self.stopping.is_set():
+            return None
+        thread = self.worker.consumers.get(queue_name)
         return thread.handle_message if thread else None
 
     def fetch(self, queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:

@@ -194,8 +194,10 @@ class QueueConsumer(Consumer):
 
     def close(self) -> None:
         """Put back what no worker thread has received."""
-        ids = [_id_of(message) for message in self._fetched]
-        self._fetched = []
+        # After a fetch in another thread, which a stop lets end.
+        with self._fetching:
+            ids = [_id_of(message) for message in self._fetched]
+            self._fetched.clear()
         self._source.requeue_ids(self._queue_name, ids)
         self._source.requeue_candidates(self._queue_name)
 
