@@ -16,14 +16,17 @@ import pytest
 from config import ROOT
 from tests.waiting import wait_until
 
-#: A benchmark whose server has a child, which has lost its environment.
+#: A benchmark whose server has a child, which has lost its environment. Ctrl-C lets it tidy up.
 _BENCHMARK = """
-import sys, time
+import shutil, sys, time
 from pathlib import Path
 from benchmarks.measuring.stack import running
 
-with running(["sh", "-c", "env -i sleep 600 & touch started; wait"], {}, Path(sys.argv[1])):
-    time.sleep(600)
+try:
+    with running(["sh", "-c", "env -i sleep 600 & touch started; wait"], {}, Path(sys.argv[1])):
+        time.sleep(600)
+finally:
+    shutil.rmtree(sys.argv[1])
 """
 
 
@@ -35,7 +38,9 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda it: it.name
+)
 def test_what_a_killed_benchmark_has_started_ends(folder: Path, number: signal.Signals) -> None:
     # Given a benchmark with a server of two processes
     with subprocess.Popen([sys.executable, "-c", _BENCHMARK, str(folder)], cwd=ROOT) as benchmark:
