@@ -19,8 +19,9 @@ _SIZES: Final[dict[str, ViewportSize]] = {
     "phone": {"width": 360, "height": 740},
 }
 #: What is serious to those who read by ear or by key; all rules, or those that are about looks.
-_AXE: Final = """async (rules) => (await axe.run({resultTypes: ["violations"], ...rules}))
-    .violations.filter((found) => ["serious", "critical"].includes(found.impact))
+_AXE: Final = """async (rules) => (
+    await axe.run({resultTypes: ["violations"], selectors: false, ...rules})
+).violations.filter((found) => ["serious", "critical"].includes(found.impact))
     .map((found) => [found.id, found.nodes.slice(0, 3).map((node) => node.html)])"""
 _OF_LOOKS: Final = {"runOnly": ["color-contrast", "link-in-text-block", "target-size"]}
 _TOO_WIDE: Final = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -46,7 +47,7 @@ def list_looks(*languages: str) -> list[tuple[str, list[Look]]]:
 
 def open_context(browser: Browser, url: str, language: str) -> BrowserContext:
     """Return a context into which scripts of the test may be put."""
-    return browser.new_context(
+    context = browser.new_context(
         base_url=url,
         viewport=_SIZES["wide"],
         locale=language,
@@ -54,14 +55,16 @@ def open_context(browser: Browser, url: str, language: str) -> BrowserContext:
         reduced_motion="reduce",
         bypass_csp=True,
     )
+    context.add_init_script(path=installed_packages("axe_npm") / "node_modules/axe-core/axe.min.js")
+    return context
 
 
 def inspect(page: Page, name: str, language: str, looks: list[Look]) -> list[str]:
     """Save screenshots where they are wanted; return what is wrong with a page in some look."""
     page.wait_for_load_state()
-    page.evaluate((installed_packages("axe_npm") / "node_modules/axe-core/axe.min.js").read_text())
     found: list[str] = []
-    for look in looks:
+    is_wide = page.viewport_size == _SIZES["wide"]
+    for look in looks if is_wide else looks[::-1]:
         page.set_viewport_size(_SIZES[look.size])
         page.emulate_media(color_scheme=look.scheme)
         page.evaluate("document.fonts.ready")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from actors.events.audit import build_event, record
 from actors.events.kinds import EventKind
@@ -88,13 +88,12 @@ def pages(http: httpx.Client, house: OidcProvider, service: Client) -> list[tupl
     ]
 
 
-def _sign_in(context: BrowserContext) -> Page:
-    """Return a page of an operator who has entered the key."""
-    page = context.new_page()
+def _sign_in(page: Page) -> None:
+    """Enter the key of an operator, and wait for what it opens."""
     page.goto("/console/login")
     page.fill("#api_key", ADMIN_API_KEY)
     page.click("button[type=submit]")
-    return page
+    page.wait_for_url("**/console")
 
 
 def test_each_page_is_accessible_and_fits(
@@ -110,7 +109,7 @@ def test_each_page_is_accessible_and_fits(
     found: list[str] = []
     for name, path in (("login", "/login"), *pages):
         if name == "overview":
-            _sign_in(context).close()
+            _sign_in(page)
         answer = page.goto(f"/console{path}", wait_until="load")
         assert answer is not None
         assert answer.status == 200, path
@@ -141,8 +140,8 @@ def test_the_overview_is_used_by_keys_while_it_changes(
     # Given the overview, and no mouse
     assert pages
     context = open_context(chromium, url, _LANGUAGE)
-    page = _sign_in(context)
-    page.goto("/console")
+    page = context.new_page()
+    _sign_in(page)
     focused = "document.activeElement.textContent.trim()"
     # Then the first key leads to a link past the menu, and from there into the content
     page.keyboard.press("Tab")
