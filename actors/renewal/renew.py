@@ -25,7 +25,7 @@ from actors.renewal.leased import (
 )
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.request import RefreshTokenMissing
-from actors.renewal.sweep import request_sweep
+from actors.renewal.sweep import follow_mark
 from actors.renewal.waiting import wait_for_concurrent_renewal
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
@@ -53,7 +53,7 @@ def renew_connections(leases: list[tuple[str, int, str]], limits: RenewalLimits 
     at all are the mark of a sweep that had no room for everything that was due: another follows.
     """
     if not leases:
-        request_sweep()
+        follow_mark(limits)
     # Any machine may perform a sweep, but an answer file stays on its own.
     import_answer_files(utc_now())
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]

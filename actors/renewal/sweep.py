@@ -29,15 +29,14 @@ def renew_oaths(limits: RenewalLimits = LIMITS) -> None:
     have worked this one off, so that the interval of the schedule bounds no rate.
     """
     recover_renewals(limits)
-    waiting = cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
-    free_messages = max(limits.maximum_messages - waiting, 0)
+    free_messages = max(limits.maximum_messages - _count_waiting(), 0)
     batch = current_settings().oauth.renewal_batch
-    emit: Emit = _enqueue
-    # A fuller queue holds the mark of an earlier sweep.
-    if waiting <= limits.maximum_messages // 2:
-        marked = max(free_messages - limits.messages_at_next_sweep, 1)
-        emit = _with_next_sweep(marked * batch)
-    sweep(utc_now(), emit, free_messages * batch, limits)
+    marked = max(free_messages - limits.messages_at_next_sweep, 1)
+    sweep(utc_now(), _with_next_sweep(marked * batch), free_messages * batch, limits)
+
+
+def _count_waiting() -> int:
+    return cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
 
 
 def _with_next_sweep(count: int) -> Emit:
@@ -60,9 +59,14 @@ def recover_renewals(limits: RenewalLimits = LIMITS) -> None:
     recover(now, lease_end(now), _enqueue, limits)
 
 
-def request_sweep() -> None:
-    """Enqueue a sweep beside those of the schedule."""
-    dramatiq.get_broker().enqueue(build_message(RENEW_OATHS, {}))
+def follow_mark(limits: RenewalLimits) -> None:
+    """Enqueue a sweep beside those of the schedule, unless the queue holds a later mark.
+
+    Behind the last one are never as many messages: a tick of the schedule has found room since, and
+    its sweep has set a mark of its own, or has found no more that is due.
+    """
+    if _count_waiting() <= limits.maximum_messages // 2:
+        dramatiq.get_broker().enqueue(build_message(RENEW_OATHS, {}))
 
 
 def _enqueue(leases: list[Lease]) -> None:
