@@ -170,7 +170,7 @@ def load_settings(
         **_load_keys(env, former_may_be_weak=former_keys_may_be_weak),
         allowed_private_hosts=private_hosts,
         ca_bundle=check_bundle(env, ROOT),
-        ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),
+        ca_file=check_authorities(env, "OAUTH_CA_FILE", ROOT),
         proxy_url=check_proxy_url(optional_variable(env, "OAUTH_PROXY_URL")),
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,

@@ -41,7 +41,8 @@ _CREDENTIAL: Final = re.compile(
     "[A-Z0-9][A-Z0-9_]*_"
     "(CLIENT_ID|CLIENT_SECRET|CLIENT_SECRET_PREVIOUS|TEAM_ID|KEY_ID|PRIVATE_KEY|CERTIFICATE)"
 )
-#: Set for a process that was given all that it needs: it reads no `.env`.
+#: Set for a process that was given all that it needs: it reads no `.env`, and the process that
+#: started it has checked the files that variables name.
 IGNORE_ENV_FILE: Final = "CATFEEDER_IGNORE_ENV_FILE"
 #: Those that are secret, or may hold a password.
 _SECRETS: Final = frozenset(

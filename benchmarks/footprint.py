@@ -52,10 +52,12 @@ class _Start(NamedTuple):
 
 def _start_again(stack: Stack) -> _Start:
     began = time.monotonic()
-    stack.directory.run(**stack.environment)
+    service = stack.directory.run(**stack.environment)
     while not _is_healthy(stack.port):
         time.sleep(0.01)
     seconds = time.monotonic() - began
+    # What the start needed no more, such as the fork server, has ended by then.
+    service.await_line("curl -s")
     # Of processes that have ended, such as the fork server, their parent has the time.
     ended = sum(sum(one.cpu_times()[2:4]) for one in stack.directory.processes("worker run"))
     return _Start(seconds, stack.core_seconds() + ended)

@@ -27,6 +27,7 @@ import config
 import settings as settings_module
 import validation
 from config import (
+    IGNORE_ENV_FILE,
     MINIMUM_KEY_LENGTH,
     ROOT,
     ConfigurationError,
@@ -724,6 +725,9 @@ def test_authorities_that_cannot_be_read_are_refused(variable: str, tmp_path: Pa
     (tmp_path / "0a1b2c3d.1").symlink_to("company.pem")
     chosen = load_settings({variable: str(tmp_path)}, {})
     assert str(tmp_path) in (chosen.ca_bundle, chosen.ca_file)
+    # And a process that another one has given all that it needs does not read them once more
+    chosen = load_settings({variable: str(empty), IGNORE_ENV_FILE: "1"}, {})
+    assert str(empty) in (chosen.ca_bundle, chosen.ca_file)
 
 
 def test_the_password_of_the_proxy_is_not_shown() -> None:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import pkgutil
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+
+# `typing` is not worth its time here: what `run` loads first, it loads twice.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 #: What a shell reports for a program that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130

@@ -31,18 +31,14 @@ from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
-from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.document import describe
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
-from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
-from worker.http.routes import passwords, root, server
+from worker.http.routes import root, server
 from worker.http.routes.lazy_routes import LazyRoutes, load_all
-from worker.http.routes.quick_post import QuickPost
-from worker.http.routes.quick_token_read import QuickTokenRead
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
+from worker.process.readiness import report_ready
 from worker.process_list import ANNOUNCE_SECONDS
 from worker.telemetry.http_spans import TraceRequests
 from worker.telemetry.process_figures import WEB
@@ -50,6 +46,7 @@ from worker.telemetry.switch import start_tracing
 
 #: What apps ask for: it is loaded after the start, or with the first request for it before.
 _APP_ROUTES: Final = (
+    LazyRoutes("/v1/passwords", "worker.http.routes.passwords:router"),
     LazyRoutes("/v1/oauth", "worker.http.routes.oauth:pages"),
     LazyRoutes("/v1/oauth", "worker.http.routes.oauth:router"),
     LazyRoutes("/v1/connections", "worker.http.routes.connections:router"),
@@ -70,7 +67,6 @@ _SELDOM_ROUTES: Final = (
     LazyRoutes("/console", "worker.http.console.router:router"),
 )
 _AFTER_START_SECONDS: Final = 1.0
-_TOKEN_PATH: Final = "/v1/connections/{connection_id}/token"
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = (
     "Authorization",
@@ -121,8 +117,6 @@ def _build_documented_app(**options: Any) -> FastAPI:
         title="Cat Feeder's auth worker",
         version="1",
         summary="Passwords, sign-in with providers and fresh tokens, off your request path.",
-        description=INTRODUCTION,
-        openapi_tags=TAGS,
         redoc_url=None,
         # Its own spans and logs would hold URLs and texts of errors.
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -136,6 +130,9 @@ def _build_documented_app(**options: Any) -> FastAPI:
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:
+    # A start needs none of it.
+    from worker.http.document import describe
+
     load_all(app.router.routes)
     return describe(app)
 
@@ -143,11 +140,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 @cache
 def _build_routes() -> list[BaseRoute]:
     """Return the routes, which all applications of a process share."""
-    quick = [QuickPost(each) for each in passwords.router.routes if isinstance(each, GuardedRoute)]
     return [
-        QuickTokenRead(_TOKEN_PATH),
-        *quick,
-        *passwords.router.routes,
         *_APP_ROUTES,
         *_SELDOM_ROUTES,
         *server.router.routes,
@@ -202,6 +195,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(_announce_process(shim)),
         asyncio.create_task(_load_app_routes(app)),
     ]
+    report_ready()
     yield
     for task in tasks:
         await cancel_and_wait(task)

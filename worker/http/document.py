@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from worker.http.auth.api_keys import APP_HEADER
+from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.schemas.components import leave_out_null, move_to_components
 from worker.http.schemas.problems import PROBLEM_SCHEMAS
 
@@ -36,8 +37,8 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         openapi_version=app.openapi_version,
         summary=app.summary,
-        description=app.description,
-        tags=app.openapi_tags,
+        description=INTRODUCTION,
+        tags=TAGS,
         routes=app.routes,
     )
     # Parts of it belong to the routes, which other applications of the process share.

@@ -12,6 +12,8 @@ import uvicorn
 from config import current_settings
 from worker.process.loading import exempt_from_collection
 from worker.process.signals import list_stop_signals
+from worker.telemetry.process_figures import WEB
+from worker.telemetry.switch import keep_out_unwanted
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -48,12 +50,20 @@ def serve_http() -> int:
     return 0
 
 
+def load_shim() -> None:
+    """Load all code of the shim, and build its routes; this reads no setting."""
+    keep_out_unwanted(WEB)
+    from worker.http.lean_fastapi import load_fastapi
+
+    load_fastapi()
+    import worker.http.app
+    import worker.http.asgi.connections  # noqa: F401
+
+
 def load_app() -> FastAPI:
     """Return the application; a start is a quarter sooner without garbage collections."""
     with exempt_from_collection():
-        from worker.http.lean_fastapi import load_fastapi
-
-        load_fastapi()
+        load_shim()
         from worker.http.app import create_app
 
         return create_app()

@@ -60,19 +60,50 @@ class ForkedProcess:
         os.kill(self.pid, signal.SIGTERM)
 
 
+class _Connection:
+    """Connection to a fork server, which loads code until it answers the first request."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._control.setblocking(False)
+        #: Answers have no name, so there is one request at a time.
+        self._using = asyncio.Lock()
+        self._is_closed = False
+
+    async def ask(self, request: bytes, descriptors: Sequence[int]) -> int:
+        """Return the answer, such as the pid of a new process; 0 where there is none."""
+        try:
+            async with self._using:
+                if self._is_closed:
+                    return 0
+                socket.send_fds(self._control, [request], descriptors)
+                loop = asyncio.get_running_loop()
+                return int(await loop.sock_recv(self._control, _MAX_ANSWER_BYTES) or 0)
+        except OSError:
+            return 0
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    async def close(self) -> None:
+        """Close it, once there is no request."""
+        async with self._using:
+            self._is_closed = True
+            self._control.close()
+
+
 class ForkServer:
     """The fork server's process, from the beginning of a start until all that it starts is ready.
 
     It ends sooner if one of these does: a process that is replaced starts as any other command.
     """
 
-    def __init__(self, pid: int, control: socket.socket) -> None:
-        """`control` is the connection to the process, which loads code meanwhile."""
+    def __init__(self, pid: int, control: socket.socket, web_control: socket.socket) -> None:
+        """The sockets are the connections to the process, and to the shim's own fork server."""
         self.pid: Final = pid
-        self._control = control
-        self._control.setblocking(False)
-        #: Answers have no name, so there is one request at a time, and none while the server ends.
-        self._using = asyncio.Lock()
+        self._connection = _Connection(control)
+        self._web_connection = _Connection(web_control)
+        self._ending = asyncio.Lock()
         self._has_ended = False
 
     async def start(
@@ -85,10 +116,12 @@ class ForkServer:
         found = _OURS.fullmatch(command)
         if found is None:
             return None
-        wishes = {"arguments": found[1].split(), "environment": dict(environment)}
+        arguments = found[1].split()
+        wishes = {"arguments": arguments, "environment": dict(environment)}
         # Copies, since they are sent later than a caller that is cancelled closes its own.
         descriptors = [_write(wishes), *(os.dup(each) for each in (output, *ready))]
-        asking = asyncio.create_task(self._ask(FORK, descriptors))
+        connection = self._web_connection if arguments[0] == "web" else self._connection
+        asking = asyncio.create_task(connection.ask(FORK, descriptors))
         try:
             pid = await asyncio.shield(asking)
         except asyncio.CancelledError:
@@ -102,29 +135,15 @@ class ForkServer:
         Return whether it has returned 0. No other process is started meanwhile.
         """
         wishes = {"function": function, "environment": dict(environment)}
-        return await self._ask(CALL, [_write(wishes)]) == _SUCCESS
-
-    async def _ask(self, request: bytes, descriptors: Sequence[int]) -> int:
-        """Return the answer, such as the pid of a new process; 0 where there is none."""
-        try:
-            async with self._using:
-                if self._has_ended:
-                    return 0
-                socket.send_fds(self._control, [request], descriptors)
-                loop = asyncio.get_running_loop()
-                return int(await loop.sock_recv(self._control, _MAX_ANSWER_BYTES) or 0)
-        except OSError:
-            return 0
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        return await self._connection.ask(CALL, [_write(wishes)]) == _SUCCESS
 
     async def stop(self) -> None:
         """End it, and become the parent of what it has started."""
-        async with self._using:
+        async with self._ending:
             if not self._has_ended:
                 self._has_ended = True
-                self._control.close()
+                await self._web_connection.close()
+                await self._connection.close()
                 await asyncio.to_thread(self._await_end)
 
     def _await_end(self) -> None:
@@ -147,13 +166,14 @@ def launch_fork_server() -> ForkServer | None:
         _adopt_orphans(do=True)
     except OSError:
         return None
-    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(2)]
+    ours, theirs = zip(*pairs, strict=True)
     pid = os.fork()
+    for each in theirs if pid else ours:
+        each.close()
     if pid == 0:
-        control.close()
-        sys.exit(run_fork_server(theirs))
-    theirs.close()
-    return ForkServer(pid, control)
+        sys.exit(run_fork_server(*theirs))
+    return ForkServer(pid, *ours)
 
 
 def _reap(pid: int) -> int:

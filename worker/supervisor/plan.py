@@ -30,7 +30,9 @@ class PlannedProcess:
     @property
     def announces(self) -> bool:
         """Whether the command reports that it is ready, as ours do: others count once started."""
-        return re.search(r"\bworker (perform|scheduler)\b", self.command) is not None
+        # An older Procfile has uvicorn's own command.
+        ours = r"\bworker (perform|scheduler|web)\b|worker\.http\.app"
+        return re.search(ours, self.command) is not None
 
     def mark_restarted(self) -> PlannedProcess:
         """Return the plan of its replacement, which counts the restart in the metrics."""

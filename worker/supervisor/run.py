@@ -83,13 +83,14 @@ def _prepare(toml_conf: Mapping[str, Any]) -> tuple[Settings, LineHandler]:
             f"WEB_CONCURRENCY={count} does not count: [Processes] web in config.toml says how many "
             "web processes there are, each with a port of its own.",
         )
-    for name in write_missing_secrets(ENV_FILE, environment):
+    written = write_missing_secrets(ENV_FILE, environment)
+    for name in written:
         print_line(
             _NAME, f"{name} was unset: a random one now stands in {_make_relative(ENV_FILE)}."
         )
     for sentence in describe_exposures(environment, settings):
         print_line(_NAME, sentence)
-    return load_settings(read_environment(), toml_conf), print_line
+    return load_settings(read_environment(), toml_conf) if written else settings, print_line
 
 
 async def _run(

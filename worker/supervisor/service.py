@@ -37,7 +37,7 @@ _WEB_GRACE_SECONDS: Final = 10.0
 
 _HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
-_HEALTH_POLL_SECONDS: Final = 0.01
+_HEALTH_POLL_SECONDS: Final = 0.005
 #: Each look opens the database anew; twice as often would be a tenth of the idle stack's CPU time.
 _STOP_POLL_SECONDS: Final = 1.0
 
@@ -92,7 +92,6 @@ class Service:
         if not self.is_stopping:
             self._generation = await asyncio.to_thread(begin_generation, self._settings)
         if not self.is_stopping:
-            await self._publish_queue_keys()
             await self._start_processes()
 
     async def serve(self) -> None:
@@ -143,7 +142,8 @@ class Service:
     async def _start_processes(self) -> None:
         """Start the shim before the others, as it loads longest.
 
-        Forks of loaded code follow at once; others would load their code on the shim's cores.
+        Forks of loaded code follow at once; others would load their code on the shim's cores. The
+        queue keys are published before: a process of the passwords reads them there.
         """
         boot = {VARIABLE: str(self._generation)}
         plans = list(plan_processes(self._settings, self._commands, self._redis_url, boot))
@@ -154,14 +154,15 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_HEAD_START_SECONDS):
                     await self._await(self._is_web_answering)
+        await self._publish_queue_keys()
         for planned in plans:
             if planned.kind != WEB and not self.is_stopping:
                 self._supervisor.keep_running(planned)
         await self._await(self._is_all_ready)
-        await self._end_fork_server()
         if not self.is_stopping:
             await asyncio.to_thread(announce_ready, self._generation)
         await self._await(self._is_web_healthy)
+        await self._end_fork_server()
 
     async def _end_fork_server(self) -> None:
         if self._fork_server is not None:
@@ -185,7 +186,7 @@ class Service:
             self.request_stop()
 
     async def _is_all_ready(self) -> bool:
-        return not self._supervisor.unready and await self._is_web_answering()
+        return not self._supervisor.unready
 
     async def _is_web_answering(self) -> bool:
         return all([await self._ask_health(port) for port in web_ports(self._settings)])

@@ -19,8 +19,9 @@ _ENVIRONMENT = {"CATFEEDER_IGNORE_ENV_FILE": "1", "PATH": os.environ["PATH"]}
 
 
 async def _start(server: ForkServer, command: str, lines: list[str]) -> ServiceProcess:
+    given = {**_ENVIRONMENT, "PORT": "none"}
     return await start_process(
-        "one", command, _ENVIRONMENT, lambda _, line: lines.append(line), fork_server=server
+        "one", command, given, lambda _, line: lines.append(line), fork_server=server
     )
 
 
@@ -36,17 +37,23 @@ async def start_and_end(server: ForkServer) -> None:
 
     # When a process of ours is started with it, and one that is not
     forked: list[str] = []
+    shim: list[str] = []
     other: list[str] = []
     process = await _start(server, _OURS, forked)
+    web = await _start(server, "python -m worker web", shim)
     stranger = await _start(server, "sh -c 'echo $0; exit 3'", other)
     assert os.getsid(process.pid) == process.pid
+    assert os.getsid(web.pid) == web.pid
 
     # Then each ends with its own status, and what it printed has come
     assert await asyncio.wait_for(process.wait(), 30) == 1
+    assert await asyncio.wait_for(web.wait(), 30) == 1
     assert await asyncio.wait_for(stranger.wait(), 30) == 3
     await process.clean_up(1)
+    await web.clean_up(1)
     await stranger.clean_up(1)
     assert "--queues must be of" in forked[-1]
+    assert "PORT must be" in shim[-1]
     assert other == ["sh"]
 
     # And as one has ended, the next one is started without a fork server that ended with it

@@ -26,6 +26,7 @@ from worker.http.handlers.preconditions import (
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
 from worker.http.routes.described_router import DescribedRouter
+from worker.http.routes.quick_token_read import QuickTokenRead
 from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
 from worker.http.schemas.fields import ConnectionId
 from worker.http.schemas.shapes import build_model
@@ -123,3 +124,6 @@ async def revoke_connection(
         return repeated
     with act_for(await run_with_database(check_connection, connection_id)):
         return await submit(REVOKE_CONNECTION, connection_id=connection_id)
+
+
+router.routes.append(QuickTokenRead(f"{router.prefix}/{{connection_id}}/token"))

@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from worker.http.routes.quick_route import QuickRoute
+
 
 class LazyRoutes(BaseRoute):
     """Stands for all routes of a path and below, until there is a request for one."""
@@ -45,10 +47,15 @@ class LazyRoutes(BaseRoute):
         self.give_way(routes)
 
     def give_way(self, routes: list[BaseRoute]) -> None:
-        """Put its routes in its place, unless they stand there already."""
+        """Put its routes in its place, and fast paths before all, unless they stand there."""
         if self in routes:
             at = routes.index(self)
-            routes[at : at + 1] = self._loaded
+            routes[at : at + 1] = [each for each in self._loaded if not _is_quick(each)]
+            routes[:0] = filter(_is_quick, self._loaded)
+
+
+def _is_quick(route: BaseRoute) -> bool:
+    return isinstance(route, QuickRoute)
 
 
 def load_all(routes: list[BaseRoute]) -> None:

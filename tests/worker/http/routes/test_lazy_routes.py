@@ -14,6 +14,7 @@ from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import served
 from worker.http.app import create_app
+from worker.http.routes.quick_route import QuickRoute
 
 
 @pytest.mark.usefixtures("generation")
@@ -40,6 +41,10 @@ def test_what_apps_ask_for_is_loaded_soon_after_the_start() -> None:
     with served(made):
         wait_until(lambda: "/v1/jobs/{job_id}" in _list_paths(made.router.routes))
     assert "/v1/queues" not in _list_paths(made.router.routes)
+    # And fast paths stand before all else
+    quick = [isinstance(each, QuickRoute) for each in made.router.routes]
+    assert quick == sorted(quick, reverse=True)
+    assert sum(quick) == 4
 
 
 def _list_paths(routes: list[BaseRoute]) -> set[str]:
@@ -49,7 +54,8 @@ def _list_paths(routes: list[BaseRoute]) -> set[str]:
 def test_a_start_loads_no_page_and_its_document_has_all_routes() -> None:
     code = (
         "import sys, worker.http.app as app\n"
-        "print([name for name in sys.modules if name.startswith('worker.http.con')])\n"
+        "late = tuple(f'worker.http.{each}' for each in ('con', 'document', 'routes.passwords'))\n"
+        "print([name for name in sys.modules if name.startswith(late)])\n"
         "print('/v1/queues' in app.describe_api()['paths'])"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
