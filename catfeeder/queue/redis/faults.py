@@ -21,6 +21,10 @@ _CLUSTER: Final = (
 _PASSWORD: Final = (
     "The Redis of REDIS_URL refuses the user or the password: set the right ones in REDIS_URL."
 )
+_FOREIGN: Final = (
+    "What listens at the address of REDIS_URL does not answer as a Redis or Valkey does: check "
+    "host and port."
+)
 _DATABASE: Final = (
     "The Redis of REDIS_URL has no database of that number: write one from 0 to 15 behind its "
     "address, or raise `databases` there."
@@ -48,6 +52,8 @@ def describe_refusal(error: redis.RedisError) -> str | None:
     """Return the sentence for a server that answers and refuses what jobs need; None for others."""
     if isinstance(error, redis.AuthenticationError):
         return _PASSWORD
+    if isinstance(error, redis.exceptions.InvalidResponse):
+        return _FOREIGN
     if isinstance(error, redis.exceptions.MovedError):
         return _CLUSTER
     text = str(error)

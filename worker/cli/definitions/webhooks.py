@@ -51,7 +51,7 @@ def resend_deliveries(
     *,
     event_ids: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[EVENT]...", min=1, show_default=False, help="The events' ids."),
+        typer.Argument(metavar="EVENT", min=1, show_default=False, help="The events' ids."),
     ] = None,
     is_all: Annotated[
         bool, typer.Option("--all", help="All that were given up, 1000 at a time.")

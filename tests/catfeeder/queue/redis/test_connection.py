@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ import pytest
 import catfeeder
 from catfeeder.aio import AsyncClient
 from catfeeder.client import Client
-from catfeeder.errors import JobTimeout, QueueUnreachable
+from catfeeder.errors import JobTimeout, QueueUnreachable, QueueUnusable
 from catfeeder.queue.redis.connection import (
     connect_redis,
     connect_redis_async,
@@ -253,3 +254,24 @@ def test_a_database_that_is_not_there_is_named(valkey: ValkeyServer) -> None:
         translate_redis_errors(),
     ):
         client.ping()
+
+
+def test_a_server_that_is_no_redis_is_named() -> None:
+    # Given another program at the address, which answers by HTTP
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        answered = pool.submit(answer)
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}"
+        # Then the sentence names the setting
+        with (
+            connect_redis(url) as client,
+            pytest.raises(QueueUnusable, match="REDIS_URL does not answer as a Redis or Valkey"),
+            translate_redis_errors(),
+        ):
+            client.ping()
+        answered.result()
