@@ -1,4 +1,4 @@
-"""PBKDF2's forms (RFC 8018): Django, passlib, Werkzeug, ASP.NET Identity, Spring."""
+"""PBKDF2's forms (RFC 8018): Django, passlib, Atlassian, Werkzeug, ASP.NET Identity, Spring."""
 
 from __future__ import annotations
 
@@ -42,6 +42,20 @@ _WERKZEUG: Final = re.compile(
 _WERKZEUG_DEFAULT_ITERATIONS: Final = 260_000
 _ASPNET: Final = re.compile(rf"A[AQ]{_B64}{{42,254}}={{0,2}}", re.ASCII)
 _ASPNET_HASHES: Final = ("sha1", "sha256", "sha512")
+#: Two of passlib that share a prefix; the second has the text before the digest as its salt.
+_CTA: Final = re.compile(
+    r"\$p5k2\$(?P<iterations>[1-9a-f][0-9a-f]{0,7})\$(?P<salt>[A-Za-z0-9_-]{0,1366}={0,2})"
+    r"\$(?P<digest>[A-Za-z0-9_-]{27}=)",
+    re.ASCII,
+)
+_DLITZ: Final = re.compile(
+    r"(?P<salt>\$p5k2\$(?P<iterations>[1-9a-f][0-9a-f]{0,7})?\$[A-Za-z0-9./]{0,1024})"
+    r"\$(?P<digest>[A-Za-z0-9./]{32})",
+    re.ASCII,
+)
+#: What it leaves out.
+_DLITZ_DEFAULT_ITERATIONS: Final = "190"
+_ATLASSIAN: Final = re.compile(rf"\{{PKCS5S2\}}(?P<data>{_B64}{{64}})", re.ASCII)
 _SPRING: Final = re.compile(
     r"\{pbkdf2(?P<release>@SpringSecurity_v5_8)?\}(?P<text>[0-9a-f]{80}|[0-9a-f]{96})", re.ASCII
 )
@@ -97,6 +111,23 @@ def _build_passlib(parts: re.Match[str]) -> Pbkdf2Hash | None:
     return build_pbkdf2(algorithm, int(parts["iterations"]), salt, digest)
 
 
+def _build_cta(parts: re.Match[str]) -> Pbkdf2Hash | None:
+    salt, digest = (decode_base64(parts[name], b"-_") for name in ("salt", "digest"))
+    return build_pbkdf2("sha1", int(parts["iterations"], 16), salt, digest)
+
+
+def _build_dlitz(parts: re.Match[str]) -> Pbkdf2Hash | None:
+    iterations = int(parts["iterations"] or _DLITZ_DEFAULT_ITERATIONS, 16)
+    digest = decode_base64(parts["digest"], b"./")
+    return build_pbkdf2("sha1", iterations, parts["salt"].encode(), digest)
+
+
+def _build_atlassian(parts: re.Match[str]) -> Pbkdf2Hash | None:
+    """Read the salt before the key of 32 bytes."""
+    data = decode_base64(parts["data"]) or b""
+    return build_pbkdf2("sha1", 10_000, data[:16], data[16:])
+
+
 def _build_werkzeug(parts: re.Match[str]) -> Pbkdf2Hash | None:
     iterations = int(parts["iterations"] or _WERKZEUG_DEFAULT_ITERATIONS)
     digest = decode_hex(parts["digest"])
@@ -128,6 +159,9 @@ def _build_spring(parts: re.Match[str]) -> Pbkdf2Hash | None:
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Pbkdf2Hash | None]], ...]] = (
     (_DJANGO, _build_django),
     (_PASSLIB, _build_passlib),
+    (_CTA, _build_cta),
+    (_DLITZ, _build_dlitz),
+    (_ATLASSIAN, _build_atlassian),
     (_WERKZEUG, _build_werkzeug),
     (_SPRING, _build_spring),
     (_ASPNET, _build_aspnet),

@@ -1,4 +1,4 @@
-"""scrypt's forms (RFC 7914): PHC and passlib, Django, Werkzeug, Spring, and Firebase's variant."""
+"""scrypt's forms (RFC 7914): PHC, passlib, crypt(3), Django, Werkzeug, Spring, and Firebase's."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ _SPARE_BYTES: Final = 1 << 20
 _MAXIMUM_BYTES: Final = (1 << 31) - 1
 _MAXIMUM_LOG_N: Final = 31
 _B64: Final = "[A-Za-z0-9+/]"
+_H64: Final = "[./0-9A-Za-z]"
+_DIGITS: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PHC: Final = re.compile(
     r"\$scrypt\$ln=(?P<log_n>[1-9][0-9]?),r=(?P<r>[1-9][0-9]{0,4}),p=(?P<p>[1-9][0-9]{0,4})"
     rf"\$(?P<salt>{_B64}{{0,1024}})\$(?P<digest>{_B64}{{22,128}})",
@@ -51,6 +53,12 @@ _FIREBASE: Final = re.compile(
     r"\$fbscrypt\$v=1,n=(?P<log_n>[1-9][0-9]?),r=(?P<r>[1-9][0-9]{0,4}),p=(?P<p>[1-9][0-9]{0,4})"
     rf"(?:,ss=(?P<separator>{_B64}{{0,128}}={{0,2}}))?,sk=(?P<key>{_B64}{{22,512}}={{0,2}})"
     rf"\$(?P<salt>{_B64}{{2,128}}={{0,2}})\$(?P<digest>{_B64}{{22,512}}={{0,2}})",
+    re.ASCII,
+)
+#: Of crypt(3) and libsodium: logarithm of N, r and p in its own digits; the salt is text.
+_CRYPT: Final = re.compile(
+    rf"\$7\$(?P<log_n>{_H64})(?P<r>{_H64}{{5}})(?P<p>{_H64}{{5}})"
+    rf"(?P<salt>[!-#%-~]{{0,128}})\$(?P<digest>{_H64}{{43}})",
     re.ASCII,
 )
 _FIREBASE_KEY_BYTES: Final = 32
@@ -142,8 +150,22 @@ def _build_firebase(parts: re.Match[str]) -> ScryptHash | None:
     return ScryptHash(found.digest, found.n, found.r, found.p, found.salt + separator, key)
 
 
+def _build_crypt(parts: re.Match[str]) -> ScryptHash | None:
+    log_n, r, p, digest = (_read_digits(parts[name]) for name in ("log_n", "r", "p", "digest"))
+    if digest >> 256:
+        return None
+    n = 1 << min(log_n, _MAXIMUM_LOG_N)
+    return ScryptHash(digest.to_bytes(32, "little"), n, r, p, parts["salt"].encode())
+
+
+def _read_digits(text: str) -> int:
+    """Return the number whose digits to the base of 64, the lowest first, crypt(3) has written."""
+    return sum(_DIGITS.index(digit) << 6 * place for place, digit in enumerate(text))
+
+
 _FORMS: Final = (
     (_PHC, _build_phc),
+    (_CRYPT, _build_crypt),
     (_DJANGO, _build_django),
     (_WERKZEUG, _build_werkzeug),
     (_SPRING, _build_spring),

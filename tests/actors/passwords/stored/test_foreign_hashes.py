@@ -89,7 +89,12 @@ WHOLE: Final[dict[str, Maker]] = {
     **_makers(_passlib, "bcrypt_sha256", rounds=4),
     "passlib-bcrypt_sha256-1": functools.partial(_passlib, "bcrypt_sha256", rounds=4, version=1),
     **_makers(_passlib, "scrypt", rounds=10),
+    "passlib-scrypt-7": functools.partial(
+        _passlib, "scrypt", ident="$7$", rounds=5, block_size=65, parallelism=2
+    ),
     **_makers(_passlib, "pbkdf2_sha1", "pbkdf2_sha256", "pbkdf2_sha512", rounds=1000),
+    **_makers(_passlib, "cta_pbkdf2_sha1", "dlitz_pbkdf2_sha1", rounds=400),
+    **_makers(_passlib, "atlassian_pbkdf2_sha1"),
     **_makers(_passlib, "ldap_pbkdf2_sha1", "ldap_pbkdf2_sha256", rounds=1000),
     "passlib-argon2i": functools.partial(
         _passlib, "argon2", type="i", time_cost=1, memory_cost=64, parallelism=2
