@@ -57,12 +57,12 @@ class PasswordHashInvalid(PasswordRefused):
         "The password hash is of no known form. Known are: bcrypt ($2a$, $2b$, $2y$, $2x$, $2$; "
         "{bcrypt}; Django's bcrypt$ and bcrypt_sha256$; passlib's $bcrypt-sha256$; WordPress's "
         "$wp$), Argon2 ($argon2id$, $argon2i$, $argon2d$; Django's argon2$; {argon2}), bcrypt or "
-        "Argon2id behind this service's {pepper:…}, scrypt "
-        "($scrypt$, $7$; Django's scrypt$; Werkzeug's scrypt:; {scrypt}; Firebase's as $fbscrypt$), "
+        "Argon2id behind this service's {pepper:…}, scrypt ($scrypt$, $7$; "
+        "Django's scrypt$; Werkzeug's scrypt:; {scrypt}; Firebase's as $fbscrypt$), "
         "PBKDF2 (Django's pbkdf2_sha256$ and pbkdf2_sha1$; passlib's $pbkdf2-sha256$ and its kin, "
-        "$p5k2$; {PKCS5S2}; Werkzeug's pbkdf2:; ASP.NET Identity's; {pbkdf2}), Keycloak's credentials as JSON, "
-        "SHA-crypt ($5$, $6$), phpass ($P$, $H$, $S$), LDAP's {SSHA}, {SSHA256}, {SSHA384} and "
-        "{SSHA512}, and the digests that [Passwords] accept_digests names."
+        "$p5k2$; {PKCS5S2}; Werkzeug's pbkdf2:; ASP.NET Identity's; {pbkdf2}), "
+        "Keycloak's credentials as JSON, SHA-crypt ($5$, $6$), phpass ($P$, $H$, $S$), LDAP's {SSHA}, {SSHA256}, {SSHA384} "
+        "and {SSHA512}, and the digests that [Passwords] accept_digests names."
     )
 
 
