@@ -61,8 +61,9 @@ class PasswordHashInvalid(PasswordRefused):
         "Django's scrypt$; Werkzeug's scrypt:; {scrypt}; Firebase's as $fbscrypt$), "
         "PBKDF2 (Django's pbkdf2_sha256$ and pbkdf2_sha1$; passlib's $pbkdf2-sha256$ and its kin, "
         "$p5k2$; {PKCS5S2}; Werkzeug's pbkdf2:; ASP.NET Identity's; {pbkdf2}), "
-        "Keycloak's credentials as JSON, SHA-crypt ($5$, $6$), phpass ($P$, $H$, $S$), LDAP's {SSHA}, {SSHA256}, {SSHA384} "
-        "and {SSHA512}, and the digests that [Passwords] accept_digests names."
+        "Keycloak's credentials as JSON, SHA-crypt ($5$, $6$), phpass ($P$, $H$, $S$), LDAP's "
+        "{SSHA}, {SSHA256}, {SSHA384} and {SSHA512}, and the digests that [Passwords] "
+        "accept_digests names."
     )
 
 
