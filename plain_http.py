@@ -21,8 +21,12 @@ def is_loopback(host: str) -> bool:
 
 def is_plain(url: str) -> bool:
     """Return whether the network could read what a browser sends to a URL."""
-    parts = urlsplit(url)
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    except ValueError:
+        # No browser gets anywhere by it.
+        return False
 
 
 def find_redirect_uri_problem(uri: str) -> str | None:

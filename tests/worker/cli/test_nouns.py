@@ -275,7 +275,7 @@ def test_addresses_to_which_codes_would_travel_in_the_clear_are_named(
     ended = typed(
         *("config", "check", "--json"),
         REDIRECT_URI="http://auth.example.com/v1/oauth/callback",
-        CATFEEDER_OAUTH_RETURN_TO_ORIGINS="http://a.example,http://[::1]:3000,cats://back",
+        CATFEEDER_OAUTH_RETURN_TO_ORIGINS="http://a.example,http://[::1]:3000,cats://back,http://[zz",
     )
     # Then each is named but those of the same machine
     findings = json.loads(ended.stdout)["findings"]
