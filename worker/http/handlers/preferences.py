@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Request
 
 #: Proxies and clients commonly give up after a minute; half of that leaves room.
 MAXIMUM_WAIT_SECONDS: Final = 30
-_WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,9})"?\s*', re.IGNORECASE | re.ASCII)
+_WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,100})"?\s*', re.IGNORECASE | re.ASCII)
 
 
 def parse_preferred_wait(prefer_headers: Iterable[str]) -> int | None:

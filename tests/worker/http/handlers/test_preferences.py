@@ -20,6 +20,7 @@ from worker.http.handlers.preferences import parse_preferred_wait
         (["wait=0"], 0),
         (["wait=31"], 30),
         (["wait=999999999"], 30),
+        (["wait=99999999999999999999"], 30),
         (["wait=-1"], None),
         (["wait=1.5"], None),
         (["wait=ten"], None),
