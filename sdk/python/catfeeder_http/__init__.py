@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .faults import (
     CatFeederError,
+    InvalidApiKey,
     JobCancelled,
     JobFailed,
     JobTimeout,
@@ -25,6 +26,7 @@ from .webhooks import verify_webhook
 __all__ = (
     "CatFeeder",
     "CatFeederError",
+    "InvalidApiKey",
     "JobCancelled",
     "JobFailed",
     "JobTimeout",

@@ -28,6 +28,15 @@ class ProblemAnswered(CatFeederError):
         self.permanent = status not in (408, 429, 502, 503, 504)
 
 
+class InvalidApiKey(CatFeederError):
+    """The API key cannot be one, such as with the line break of its file; it is not repeated."""
+
+    code = "invalid_api_key"
+
+    def __init__(self) -> None:
+        super().__init__("The API key must be of visible ASCII characters, without spaces.")
+
+
 class ServiceUnreachable(CatFeederError):
     """The service did not answer, or another server did."""
 

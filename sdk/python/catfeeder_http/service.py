@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Unpack, cast
 
@@ -11,6 +12,7 @@ from .api.connections import read_connection_token
 from .api.oauth import begin_sign_in, exchange_code
 from .api.passwords import check_password, check_policy, hash_password
 from .client import AuthenticatedClient
+from .faults import InvalidApiKey
 from .logins import Login, read_login
 from .models import (
     CheckPassword,
@@ -206,7 +208,12 @@ def connect(
     """Return a client of the service at `url`, without `/v1`; nothing is sent yet.
 
     `app` is the one that an operator's key acts for. Close the client, or use it in a `with`.
+
+    Raises:
+        InvalidApiKey: No header can hold the key.
     """
+    if not re.fullmatch("[!-~]+", api_key):
+        raise InvalidApiKey
     chosen = patience or Patience()
     shared: dict[str, Any] = {
         "base_url": url,

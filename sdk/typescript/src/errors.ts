@@ -32,6 +32,13 @@ export class ProblemAnswered extends CatFeederError {
   }
 }
 
+/** The API key cannot be one, such as with the line break of its file; it is not repeated. */
+export class InvalidApiKey extends CatFeederError {
+  constructor() {
+    super("invalid_api_key", "The API key must be of visible ASCII characters, without spaces.");
+  }
+}
+
 export class ServiceUnreachable extends CatFeederError {
   constructor() {
     super("service_unreachable", "The service did not answer over HTTP: check the URL and that it runs.", false);

@@ -3,7 +3,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import createClient, { type Client } from "openapi-fetch";
-import { JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch } from "./errors.js";
+import { InvalidApiKey, JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch } from "./errors.js";
 import { PATIENCE, type Patience, retrying } from "./retries.js";
 import type { components, operations, paths } from "./schema.js";
 
@@ -49,6 +49,8 @@ export class CatFeeder {
   readonly api: Client<paths>;
 
   constructor(url: string, apiKey: string, options: Options) {
+    // The error of a header would show it.
+    if (!/^[!-~]+$/.test(apiKey)) throw new InvalidApiKey();
     const headers = { Authorization: `Bearer ${apiKey}`, ...(options.app && { "Catfeeder-App": options.app }) };
     const patience = { ...PATIENCE, ...options.patience };
     this.api = createClient<paths>({ baseUrl: url, headers, fetch: retrying(patience, options.fetch) });

@@ -33,6 +33,11 @@ _PASSWORD = "correct horse battery staple"
 #: Of the password above, by another library and with $2y$.
 _OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOhY1KyR4Ycwy.BmoLODKnGkh1lpE4U2a"
 _SECONDS = 60
+_CONNECT = """
+import { connect } from "catfeeder-http";
+try { connect("http://127.0.0.1:9", process.argv[1]); }
+catch (error) { console.log(error.code, error.message); }
+"""
 _PROGRAM = """
 import catfeeder_http
 from catfeeder_http.api.queues import replay_dead_letters
@@ -252,6 +257,18 @@ def test_python_raises_what_the_service_answers(catfeeder_http: Any, service: An
     with pytest.raises(catfeeder_http.ServiceUnreachable) as unreachable:
         away.read_connection_token("none")
     assert ADMIN_API_KEY not in str(unreachable.value)
+
+
+@pytest.mark.parametrize("key", ["secret\n", "", "sec ret", "secr\u00e9t"], ids=ascii)
+def test_a_key_that_is_none_is_refused_and_not_shown(
+    catfeeder_http: Any, node_folder: Path, key: str
+) -> None:
+    with pytest.raises(catfeeder_http.InvalidApiKey) as refused:
+        catfeeder_http.connect("http://127.0.0.1:9", key)
+    command = ["node", "--input-type=module", "--eval", _CONNECT, key]
+    told = subprocess.run(command, cwd=node_folder, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == f"invalid_api_key {refused.value}"
+    assert not re.search("sec ?r", str(refused.value))
 
 
 def _no_patience() -> Any:
