@@ -27,7 +27,7 @@ _KINDS: Final = {
     "d": low_level.Type.D,
 }
 #: A few milliseconds at the start of a process; the quickest of the measurements counts.
-_MEASURED_ROUNDS: Final = 7
+_MEASURED_ROUNDS: Final = 5
 _MEASUREMENTS: Final = 3
 _CLOCK_SECONDS: Final = 1e-6
 

@@ -137,7 +137,8 @@ def _carry_out(told: int, output: int | None = None, *ready: int) -> int:
     os.environ.clear()
     os.environ.update(wishes["environment"])
     if "function" in wishes:
-        return int(pkgutil.resolve_name(wishes["function"])())
+        # At once, as the fork server does.
+        os._exit(pkgutil.resolve_name(wishes["function"])())
     os.environ[READY_VARIABLE] = " ".join(map(str, ready))
     set_title(" ".join(["python -m worker", *wishes["arguments"]]))
     return int(importlib.import_module("worker.__main__").main(wishes["arguments"]))

@@ -78,8 +78,12 @@ def _check_version(client: redis.Redis) -> None:
 
 def _check_commands(client: redis.Redis, key: str) -> None:
     """Call the commands that stand in no script."""
-    with contextlib.suppress(OutOfMemoryError):
-        client.execute_command("BLMOVE", key, key, "LEFT", "LEFT", 0.001)
+    with contextlib.suppress(OutOfMemoryError), client.pipeline(transaction=False) as pipe:
+        # With something to take: a server looks at timeouts ten times a second, however short.
+        pipe.rpush(key, "x")
+        pipe.execute_command("BLMOVE", key, key, "LEFT", "LEFT", 0.001)
+        pipe.delete(key)
+        pipe.execute()
     with client.pipeline(transaction=False) as pipe:
         pipe.get(key)
         pipe.exists(key)
@@ -89,7 +93,6 @@ def _check_commands(client: redis.Redis, key: str) -> None:
         pipe.lindex(key, 0)
         pipe.zrange(key, 0, 0)
         pipe.scan(0, match=key, count=1)
-        pipe.delete(key)
         pipe.execute()
 
 

@@ -7,17 +7,20 @@ the victim would go on under the attacker's name.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.oauth.sign_in import SignIn
 from catfeeder.sealing import Secret
 from config import Settings
 from models.oauth.state_hashes import hash_state
 from worker.http.auth.browser_cookies import MAX_COOKIES, NAME_DIGITS, BrowserCookies
+
+if TYPE_CHECKING:
+    # A start needs no code of sign-ins.
+    from actors.oauth.sign_in import SignIn
 
 _DIGITS: Final = re.compile(f"[0-9a-f]{{{NAME_DIGITS}}}")
 
