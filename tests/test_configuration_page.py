@@ -57,7 +57,8 @@ def variables_of_the_code() -> set[str]:
     code = "".join(
         (ROOT / name).read_text() for name in ("authorities.py", "config.py", "deployment.py")
     )
-    asked = re.findall(r'(?:optional_variable\(env, |\bread\()"(\w+)"\)', code)
+    readers = r"(?:optional_variable\(env, |check_authorities\(env, |\bread\()"
+    asked = re.findall(rf'{readers}"(\w+)"', code)
     credentials = {
         f"{name.upper()}_{part}"
         for name, preset in presets().items()
