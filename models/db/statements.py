@@ -15,7 +15,7 @@ T = TypeVar("T", bound=Table)
 #: Older versions of SQLite refuse a statement with more than a thousand values.
 _MAX_VALUES: Final = 900
 #: Fields whose values no driver needs in another form.
-_STORED_AS_GIVEN: Final = frozenset({peewee.CharField, peewee.TextField, peewee.IntegerField})
+_PLAIN_TYPES: Final = {peewee.CharField: str, peewee.TextField: str, peewee.IntegerField: int}
 
 
 class PreparedStatement(ABC):
@@ -30,7 +30,7 @@ class PreparedStatement(ABC):
         self._encoders: list[tuple[int, Callable[[Any], Any]]] = [
             (place, field.db_value)
             for place, field in enumerate(fields)
-            if type(field) not in _STORED_AS_GIVEN
+            if type(field) not in _PLAIN_TYPES
         ]
         self._texts: dict[type, str] = {}
 
@@ -100,17 +100,34 @@ class PreparedSelect(PreparedStatement):
 
     def __init__(self, *fields: peewee.Field) -> None:
         super().__init__(*fields)
-        self._readers: list[tuple[str, Callable[[Any], Any]]] = [
-            (field.name, field.python_value) for field in fields
+        #: A value of the type given needs no reading.
+        self._readers: list[tuple[str, type | None, Callable[[Any], Any]]] = [
+            (field.name, _find_plain_type(field), field.python_value) for field in fields
         ]
 
     def find(self, keys: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the columns, by their names, of those rows that exist, in any order."""
+        return [self.read(stored) for stored in self.find_stored(keys)]
+
+    def find_stored(self, keys: Sequence[Any]) -> list[Sequence[Any]]:
+        """Return the columns as the database has them; `read` and `name_columns` take them."""
         if supports_bulk_writes():
             return self._fetch(self._get_sql(), [list(keys)])
         return [row for some in split(keys) for row in self._fetch_some(some)]
 
-    def _fetch_some(self, keys: Sequence[Any]) -> list[dict[str, Any]]:
+    def read(self, stored: Sequence[Any], but: str = "") -> dict[str, Any]:
+        """Return the values of a row by the names of its columns, without one of them."""
+        return {
+            name: value if value is None or type(value) is plain else read(value)
+            for (name, plain, read), value in zip(self._readers, stored, strict=True)
+            if name != but
+        }
+
+    def name_columns(self, stored: Sequence[Any]) -> dict[str, Any]:
+        """Return the values of a row as the database has them, by the names of its columns."""
+        return {reader[0]: value for reader, value in zip(self._readers, stored, strict=True)}
+
+    def _fetch_some(self, keys: Sequence[Any]) -> list[Sequence[Any]]:
         """Read rows by a list of keys that is filled up, so that few texts have to be prepared."""
         count = min(1 << (len(keys) - 1).bit_length(), _MAX_VALUES)
         marks = ", ".join([database.param] * count)
@@ -118,12 +135,9 @@ class PreparedSelect(PreparedStatement):
             f"{self._get_sql()} ({marks})", [*keys, *[keys[-1]] * (count - len(keys))]
         )
 
-    def _fetch(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
-        found = database.execute_sql(sql, values).fetchall()
-        return [
-            {name: read(value) for (name, read), value in zip(self._readers, row, strict=True)}
-            for row in found
-        ]
+    def _fetch(self, sql: str, values: Sequence[Any]) -> list[Sequence[Any]]:
+        found: list[Sequence[Any]] = database.execute_sql(sql, values).fetchall()
+        return found
 
     def _build_sql(self) -> str:
         key = _quote(self._fields[0].model._meta.primary_key.column_name)
@@ -212,6 +226,11 @@ def is_one_of(field: peewee.Field, values: Sequence[str]) -> peewee.ColumnBase:
 def supports_bulk_writes() -> bool:
     """Tell whether the process's database writes many rows of several tables in one statement."""
     return isinstance(database.obj, peewee.PostgresqlDatabase)
+
+
+def _find_plain_type(field: peewee.Field) -> type | None:
+    """Return the type of the values that a column stores as they are; None where it has none."""
+    return bytes if isinstance(field, peewee.BlobField) else _PLAIN_TYPES.get(type(field))
 
 
 def _quote(name: str) -> str:

@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import peewee
 
@@ -26,6 +26,9 @@ _PREFIX_BYTES: Final = 5
 _reported: Final[set[tuple[str, str]]] = set()
 _MAX_REPORTED: Final = 1000
 _HASH_DIGITS: Final = 64
+
+#: Writes the value of a column for a MAC; None for one that is left out.
+Encode: TypeAlias = Callable[[peewee.Field, Any], bytes | None]
 
 #: Each is called once a process with the table and the name of a row that does not count.
 reporters: Final[list[Callable[[str, str], None]]] = []
@@ -54,14 +57,23 @@ class MacField(peewee.BlobField):
 
     def holds(self, row: Table) -> bool:
         """Tell whether the columns of a row are as this service has written them."""
-        values = row.__data__
+        return self._is_mac_of(row.__data__, _encode_value)
+
+    def holds_as_stored(self, values: Mapping[str, Any]) -> bool:
+        """Tell the same of values that are as the database has them, without reading them.
+
+        False may mean that a JSON text is written in another way than ours.
+        """
+        return self._is_mac_of(values, _encode_stored)
+
+    def _is_mac_of(self, values: Mapping[str, Any], encode: Encode) -> bool:
         if self._is_void(values):
             return True
         found = bytes(values.get(self.name) or b"")
         key = mac_keys().get(found[1:_PREFIX_BYTES])
         if key is None or found[:1] != _VERSION:
             return False
-        expected = hmac.digest(key, self._encode(values), "sha256")
+        expected = hmac.digest(key, self._encode(values, encode), "sha256")
         return hmac.compare_digest(found[_PREFIX_BYTES:], expected)
 
     def compute_digest(self, row: Table) -> str:
@@ -84,17 +96,19 @@ class MacField(peewee.BlobField):
     def _is_void(self, values: Mapping[str, Any]) -> bool:
         return self._is_optional and values.get(self.covered[0]) is None
 
-    def _encode(self, values: Mapping[str, Any]) -> bytes:
+    def _encode(self, values: Mapping[str, Any], encode: Encode | None = None) -> bytes:
         """Return table, MAC, and name and value of each column, each after its length."""
-        parts = [*self._place]
+        encode = encode or _encode_value
+        parts = [self._place]
         for name, field, column in self._columns:
-            if (text := _encode_value(field, values[name])) is not None:
-                parts += [column, text]
-        return b"".join([part for text in parts for part in (len(text).to_bytes(4, "big"), text)])
+            if (text := encode(field, values[name])) is not None:
+                parts += (column, len(text).to_bytes(4, "big"), text)
+        return b"".join(parts)
 
     @cached_property
-    def _place(self) -> tuple[bytes, bytes]:
-        return self.model._meta.table_name.encode(), self.column_name.encode()
+    def _place(self) -> bytes:
+        names = (self.model._meta.table_name, self.column_name)
+        return b"".join(_after_length(name.encode()) for name in names)
 
     @cached_property
     def _columns(self) -> list[tuple[str, peewee.Field, bytes]]:
@@ -103,7 +117,11 @@ class MacField(peewee.BlobField):
         # A number that the database assigns is not known yet when the row is signed.
         keys = [] if isinstance(meta.primary_key, peewee.AutoField) else [meta.primary_key.name]
         fields = [(name, meta.fields[name]) for name in sorted((*keys, *self.covered))]
-        return [(name, field, field.column_name.encode()) for name, field in fields]
+        return [(name, field, _after_length(field.column_name.encode())) for name, field in fields]
+
+
+def _after_length(text: bytes) -> bytes:
+    return len(text).to_bytes(4, "big") + text
 
 
 def _current_prefix() -> bytes:
@@ -119,6 +137,15 @@ def _encode_value(field: peewee.Field, value: Any) -> bytes | None:
     if isinstance(stored, str):
         return b"t" + stored.encode(errors="surrogatepass")
     return b"i%d" % int(stored)
+
+
+def _encode_stored(field: peewee.Field, value: Any) -> bytes | None:
+    if type(value) is str and not isinstance(field, SealedField):
+        return b"t" + value.encode(errors="surrogatepass")
+    if type(value) is int:
+        return b"i%d" % value
+    # A sealed column, or NULL; what another writer has put in the place of a text fails there.
+    return _encode_value(field, value)
 
 
 if TYPE_CHECKING:

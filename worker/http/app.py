@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from actors.passwords.breaches.lists import open_breach_list
@@ -31,6 +30,7 @@ from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
+from worker.http.compression import CompressAnswers
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
@@ -165,7 +165,7 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
         Middleware(BodyLimit),
     ]
     if server_settings.gzip_minimum_bytes:
-        chosen.append(Middleware(GZipMiddleware, minimum_size=server_settings.gzip_minimum_bytes))
+        chosen.append(Middleware(CompressAnswers, minimum_size=server_settings.gzip_minimum_bytes))
     traced = [Middleware(TraceRequests)] if is_tracing() else []
     return [*traced, *_build_cors(shim.settings), *chosen]
 

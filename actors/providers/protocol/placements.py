@@ -31,7 +31,10 @@ class Placement:
         self, access_token: str, token_type: str, variables: Mapping[str, str] | None = None
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return headers and query parameters for a token (RFC 6750 section 2.1)."""
-        usual = {"Authorization": f"{read_token_type(token_type)} {{access_token}}"}
+        scheme = read_token_type(token_type)
+        if self.headers is None and self.query is None:
+            return {"Authorization": f"{scheme} {access_token}"}, {}
+        usual = {"Authorization": f"{scheme} {{access_token}}"}
         return self._fill(usual, {**(variables or {}), "access_token": access_token})
 
     def place_members(

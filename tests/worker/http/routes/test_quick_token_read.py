@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import peewee
 import pytest
 from playhouse.pool import PooledDatabase
 
@@ -56,6 +57,11 @@ _DAMAGES: dict[str, tuple[int, dict[str, Any]]] = {
     "other_letters": (200, {"scope": "größe 🐈"}),
     "damaged_seal": (409, {"access_token": b"\x01nonsense"}),
     "subject_of_another_writer": (404, {"subject": "another user"}),
+    "profile_of_another_writer": (404, {"profile": {"name": "another"}}),
+    "profile_written_in_another_way": (
+        200,
+        {"profile": peewee.fn.REPLACE(TAB_CONNECTIONS.profile, '": ', '":')},
+    ),
     "metadata_of_another_writer": (404, {"metadata": {"a": "b"}}),
     "dead": (409, {"status": "reauthorization_required", "access_token": None, "renew_at": None}),
 }
@@ -91,6 +97,17 @@ def test_a_plain_read_is_answered_as_fastapi_would(
     # And it is counted by the same name
     for caller in (http, long_way):
         assert 'route="/v1/connections/{connection_id}/token"' in caller.get("/metrics").text
+
+
+@pytest.mark.config(Server_configuration={"gzip_minimum_bytes": 1})
+def test_no_answer_with_a_token_is_compressed(http: httpx.Client, house: OidcProvider) -> None:
+    connection = sign_in(http, house, "alice")["id"]
+    found = {
+        path: "Content-Encoding" in http.get(f"/v1/connections/{connection}{path}").headers
+        for path in ("/token", "/token?scope=openid", "")
+    }
+    # However the token is asked for, and what holds none is
+    assert found == {"/token": False, "/token?scope=openid": False, "": True}
 
 
 def test_no_read_is_older_than_what_another_process_has_stored(
