@@ -45,12 +45,11 @@ class OidcProvider:
 
 
 @contextmanager
-def running_oidc_provider(token_seconds: int = 3600) -> Iterator[OidcProvider]:
-    """Start a provider for the block, whose tokens live for `token_seconds`."""
+def running_oidc_provider() -> Iterator[OidcProvider]:
+    """Start a provider for the block."""
     port = free_port()
-    command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port)]
     process = subprocess.Popen(
-        [*command, "--token-max-age", str(token_seconds)],
+        [sys.executable, "-m", "oidc_provider_mock", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

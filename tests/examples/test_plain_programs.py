@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from config import ROOT
-from tests.oidc_provider import OidcProvider, running_oidc_provider
+from tests.oidc_provider import OidcProvider
 
 _PAGE: Final = (ROOT / "docs" / "classes.md").read_text()
 _EXAMPLES: Final = {
@@ -69,13 +68,6 @@ time.sleep = sleep
 """
 
 
-@pytest.fixture(scope="module")
-def house() -> Iterator[OidcProvider]:
-    """A provider that lets everybody in."""
-    with running_oidc_provider() as provider:
-        yield provider
-
-
 def run(code: str, var_dir: Path, **environment: str) -> str:
     """Run a program in an interpreter and an environment of its own; return what it prints."""
     ended = subprocess.run(
@@ -122,10 +114,12 @@ def test_an_example_runs_by_itself(number: int, then: str, printed: str, tmp_pat
     assert re.fullmatch(printed, run(code, tmp_path / "var", **credentials))
 
 
-def test_a_sign_in_ends_at_the_example_of_a_callback(tmp_path: Path, house: OidcProvider) -> None:
+def test_a_sign_in_ends_at_the_example_of_a_callback(
+    tmp_path: Path, oidc_provider: OidcProvider
+) -> None:
     then = 'print(call(app, "GET", "/callback", **consent()).json()["subject"])'
     code = _HOUSE + _EXAMPLES[4] + _CALL + then
-    assert run(code, tmp_path / "var", OAUTH_ALLOWED_PRIVATE_HOSTS=house.host) == "cat\n"
+    assert run(code, tmp_path / "var", OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host) == "cat\n"
 
 
 @pytest.mark.parametrize(
@@ -134,10 +128,10 @@ def test_a_sign_in_ends_at_the_example_of_a_callback(tmp_path: Path, house: Oidc
     ids=["crons", "renew_oaths"],
 )
 def test_a_token_that_is_due_is_renewed_without_a_worker(
-    renewing: str, tmp_path: Path, house: OidcProvider
+    renewing: str, tmp_path: Path, oidc_provider: OidcProvider
 ) -> None:
     code = f"{_DUE}\n{renewing}\nprint(version())"
-    assert run(code, tmp_path / "var", OAUTH_ALLOWED_PRIVATE_HOSTS=house.host) == "2\n"
+    assert run(code, tmp_path / "var", OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host) == "2\n"
 
 
 def test_a_preset_is_found_in_a_database_that_was_migrated_before(tmp_path: Path) -> None:

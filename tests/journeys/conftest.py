@@ -1,4 +1,4 @@
-"""What the journeys share: the whole service, started once for a file, and an OpenID provider."""
+"""What the journeys share: the whole service, started once for a file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ from typing import Final
 
 import pytest
 
-from tests.oidc_provider import OidcProvider, running_oidc_provider
+from tests.oidc_provider import OidcProvider
 from tests.stack.stack import Stack, build_stacks
 
 CLIENT_SECRET: Final = "the-client-secret-of-this-app"
-
-
-@pytest.fixture(scope="module")
-def oidc_provider() -> Iterator[OidcProvider]:
-    """A provider whose tokens outlive the test: those that are to be renewed are made old."""
-    with running_oidc_provider() as provider:
-        yield provider
 
 
 def start_with_provider(stack: Stack, provider: OidcProvider) -> None:

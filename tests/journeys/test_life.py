@@ -38,24 +38,24 @@ def test_a_user_signs_in_and_the_token_is_kept_fresh(
 ) -> None:
     # Given a user who has an account at the provider
     oidc_provider.describe_user(
-        "alice", email="alice@cats.example", email_verified=True, name="Alice"
+        "maria", email="maria@cats.example", email_verified=True, name="Maria"
     )
     # When they sign in
-    connection = sign_in(stack, oidc_provider, "alice", subject="user-1")
+    connection = sign_in(stack, oidc_provider, "maria", subject="user-1")
     # Then the app sees who they are, without any token
     profile = connection["profile"]
-    assert profile["subject"] == "alice"
-    assert (profile["email"], profile["email_verified"]) == ("alice@cats.example", True)
+    assert profile["subject"] == "maria"
+    assert (profile["email"], profile["email_verified"]) == ("maria@cats.example", True)
     assert connection["subject"] == "user-1"
     assert "token" not in str(connection)
     # And it finds the connection by its own name for the user
     listed = stack.call("GET", "/v1/connections", params={"subject": "user-1"}).json()
     assert [item["id"] for item in listed["items"]] == [connection["id"]]
     # And user info can be fetched anew
-    oidc_provider.describe_user("alice", email="alice@dogs.example", email_verified=False)
+    oidc_provider.describe_user("maria", email="maria@dogs.example", email_verified=False)
     asked = {"connection_id": connection["id"]}
     fresh = stack.result("/v1/oauth/house/user-info", asked)
-    assert (fresh["email"], fresh["email_verified"]) == ("alice@dogs.example", False)
+    assert (fresh["email"], fresh["email_verified"]) == ("maria@dogs.example", False)
     # When the token falls due, then the scheduler renews it before it expires, which the provider
     # sees, without any read of it meanwhile
     path = f"/v1/connections/{connection['id']}"

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.journey
 
 #: A hash that takes some tenths of a second, so that a machine is cut off while it hashes.
 _ROUNDS = 12
-_JOBS = 10
+_JOBS = 6
 _START_SECONDS = 60
 
 

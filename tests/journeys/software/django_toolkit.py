@@ -50,6 +50,8 @@ def _configure() -> None:
             ).decode(),
             "SCOPES": {name: name for name in ("openid", "profile", "email")},
         },
+        # Secrets of clients are hashed too, by default for half a second.
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         ROOT_URLCONF="__main__",
         SECRET_KEY="of tests alone",
         USE_TZ=True,

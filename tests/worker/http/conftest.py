@@ -19,7 +19,7 @@ from config import Settings
 from models.db.database import database, hold_connection
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
-from tests.oidc_provider import OidcProvider, running_oidc_provider
+from tests.oidc_provider import OidcProvider
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
@@ -38,13 +38,6 @@ async def async_redis(settings: Settings, anyio_backend: str) -> AsyncIterator[R
     redis = connect_redis_async(settings.required_redis_url())
     yield redis
     await redis.aclose()
-
-
-@pytest.fixture(scope="session")
-def oidc_provider() -> Iterator[OidcProvider]:
-    """A real OpenID provider."""
-    with running_oidc_provider() as provider:
-        yield provider
 
 
 def pytest_configure(config: pytest.Config) -> None:
