@@ -18,16 +18,16 @@ from benchmarks.measuring.figures import Figure, spread, table
 from benchmarks.renewals.database import configure_provider, fill, kinds, make_due, open_here
 
 _SIZES: Final = (10_000, 100_000, 1_000_000)
-#: So few that each lies in a page of its own at every size. SQLite has some ten rows in a page, and
-#: writes a page as a whole: of every fifth row two would share one, at the smallest size alone.
-_DUE: Final = 1_000
+#: Of the greater number two share a page of SQLite, which is written as a whole, at the smallest
+#: size alone; of the smaller one each lies in a page of its own at every size.
+_DUE: Final = (2_000, 1_000)
 _REPEATS: Final = 7
 
 
 def measure(
-    sizes: Sequence[int] = _SIZES, due: int = _DUE, repeats: int = _REPEATS
+    sizes: Sequence[int] = _SIZES, due: Sequence[int] = _DUE, repeats: int = _REPEATS
 ) -> list[Figure]:
-    """Measure sweeps of the same number of due connections among ever more others."""
+    """Measure sweeps of the same numbers of due connections among ever more others."""
     found = []
     for kind, database_of in kinds().items():
         with (
@@ -40,19 +40,20 @@ def measure(
     return found
 
 
-def _measure_growth(kind: str, sizes: Sequence[int], due: int, repeats: int) -> list[Figure]:
+def _measure_growth(
+    kind: str, sizes: Sequence[int], due: Sequence[int], repeats: int
+) -> list[Figure]:
     found: list[Figure] = []
-    smallest: float | None = None
+    smallest: dict[int, float] = {}
     filled = 0
     for size in sizes:
         fill(filled, size)
         filled = size
-        seconds = [_seconds_of_a_sweep(size, due) for _ in range(repeats)]
-        middle = statistics.median(seconds)
-        found.append(
-            _figure(f"sweep of {due:,} due among {size:,}: {kind}", seconds, due, smallest)
-        )
-        smallest = smallest or middle
+        for count in due:
+            seconds = [_seconds_of_a_sweep(size, count) for _ in range(repeats)]
+            what = f"sweep of {count:,} due among {size:,}: {kind}"
+            found.append(_figure(what, seconds, count, smallest.get(count)))
+            smallest.setdefault(count, statistics.median(seconds))
     return found
 
 

@@ -50,19 +50,20 @@ def test_jobs_of_workers_are_counted_and_timed(
     ).is_success
     refused = service.check_password("correct horse", "no hash of any kind")
     wait_until(lambda: refused.record().status.is_final)
-    http.post("/v1/queues/passwords/pause")
-    queued = http.post("/v1/passwords/hash", json={"password": "correct horse"}).json()
-    assert http.delete(f"/v1/jobs/{queued['id']}").is_success
-    http.post("/v1/queues/passwords/resume")
+    http.post("/v1/queues/oauth/pause")
+    assert service.user_info("house", access_token="a token").cancel()
+    http.post("/v1/queues/oauth/resume")
 
     # Then each is there by its actor and outcome, with its duration and its wait
-    wait_until(lambda: scrape('catfeeder_jobs_total{actor="hash_password",outcome="skipped"}') == 1)
+    wait_until(
+        lambda: scrape('catfeeder_jobs_total{actor="fetch_user_info",outcome="skipped"}') == 1
+    )
     hashed = 'actor="hash_password",outcome="succeeded"'
     assert scrape(f"catfeeder_jobs_total{{{hashed}}}") == 1
     assert scrape('catfeeder_jobs_total{actor="check_password",outcome="refused"}') == 1
     assert scrape(f"catfeeder_job_seconds_count{{{hashed}}}") == 1
     assert 0 < scrape(f"catfeeder_job_seconds_sum{{{hashed}}}") < 10
-    assert scrape('catfeeder_queue_wait_seconds_bucket{le="60.0",queue="passwords"}') == 3
+    assert scrape('catfeeder_queue_wait_seconds_bucket{le="60.0",queue="passwords"}') == 2
     # And what has not happened yet is 0, so that its first time is an increase
     text = http.get("/metrics").text
     assert 'catfeeder_jobs_total{actor="shut_down",outcome="failed"} 0.0' in text
