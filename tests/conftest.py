@@ -6,7 +6,6 @@ import functools
 import gc
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,16 +72,6 @@ database_module.database.attach_callback(_opened.append)
 # would compile it anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-
-# A commit of SQLite waits for the disk, which costs a sixth of most tests: where there is room in
-# memory, their folders are there. Programs must run from it too.
-_MEMORY: Final = Path("/dev/shm")
-if (
-    os.access(_MEMORY, os.W_OK)
-    and shutil.disk_usage(_MEMORY).free > 2 * 2**30
-    and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
-):
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 # A connection to Redis looks its library's version up in the installed files. A level that is set
 # clears the caches of all loggers, though most of those that tests set hold already.
