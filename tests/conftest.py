@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,30 +120,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", DATABASE_KINDS)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Begin each folder elsewhere in each of pytest's workers: what one compiles, others load."""
-    report = yield
-    if isinstance(collector, pytest.Dir) and (found := report.result):
-        number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-        first = len(found) * number // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        report.result = found[first:] + found[:first]
-    return report
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the folders whose tests start many processes, so that none is left for the end.
 
     A file is run by one of pytest's workers, and the others would wait for it.
     """
-
-    def turn(item: pytest.Item) -> tuple[int, str]:
-        file = item.nodeid.partition("::")[0]
-        return _TURNS.get(file.split("/")[1], len(_TURNS)), file
-
-    items.sort(key=turn)
+    items.sort(key=lambda item: _TURNS.get(item.nodeid.split("/")[1], len(_TURNS)))
 
 
 @pytest.fixture(autouse=True)

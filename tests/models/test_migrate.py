@@ -25,8 +25,9 @@ ALL_NAMES = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
 
 def all_tables() -> list[type[Table]]:
     """Import every module of the tables, and return the tables."""
-    for module in pkgutil.iter_modules(models.__path__):
-        importlib.import_module(f"models.{module.name}")
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        if not module.name.startswith("models.migrations."):
+            importlib.import_module(module.name)
     ours = [table for table in Table.__subclasses__() if table.__module__.startswith("models.")]
     return sorted(ours, key=lambda table: table.__name__)
 
