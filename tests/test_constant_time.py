@@ -17,7 +17,7 @@ _DOORS: Final = {
     "catfeeder/sealing.py": {"__eq__"},
     "models/oauth/connect_sessions.py": {"accepts_browser", "find_by_token"},
     "models/oauth/sign_ins.py": {"accepts_browser"},
-    "models/sealing/row_macs.py": {"holds"},
+    "models/sealing/row_macs.py": {"_is_mac_of"},
     "models/webhook_deliveries.py": {"_is_as_it_was"},
     "worker/http/auth/api_keys.py": {"find_caller"},
     "worker/http/pages/forms.py": {"read_own_form"},

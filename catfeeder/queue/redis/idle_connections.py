@@ -31,6 +31,9 @@ def borrow_connection(pool: redis.ConnectionPool) -> Iterator[Any]:
     idle = _idle_connections(pool)
     connection = _take(pool, idle) or pool.get_connection()
     try:
+        if not connection.is_connected:
+            # To send would connect it to where it led before, and ask no sentinel.
+            connection.connect()
         yield connection
     finally:
         idle.append(connection)
@@ -57,7 +60,7 @@ def _idle_connections(pool: redis.ConnectionPool) -> _Connections:
 
 
 def _take(pool: redis.ConnectionPool, idle: _Connections) -> Any:
-    """Return an idle connection, or None where there is none; to send connects a lost one anew."""
+    """Return an idle connection, which may be lost, or None where there is none."""
     try:
         connection = idle.pop()
     except IndexError:

@@ -7,10 +7,12 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import redis
 
 import catfeeder
 from catfeeder.aio import AsyncClient
@@ -21,6 +23,7 @@ from catfeeder.queue.redis.connection import (
     connect_redis_async,
     translate_redis_errors,
 )
+from catfeeder.queue.redis.idle_connections import borrow_connection
 from catfeeder.queue.redis.url import read_redis_url
 from tests.conftest import StartWorker
 from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
@@ -212,6 +215,27 @@ def test_client_and_worker_follow_the_master(
     # And an asyncio client finds the new master too, unless that has just been slow to answer
     wait_until(lambda: is_found_async(watched.url))
     client.close()
+
+
+def test_each_idle_connection_follows_the_master(watched: Watched) -> None:
+    # Given a client with three connections
+    client = connect_redis(watched.url)
+    assert ping_at_once(client, 3) == [b"PONG"] * 3
+    # When the master dies, and another server takes its place
+    watched.kill_master()
+    # Then each of them leads there at its next use
+    assert ping_at_once(client, 3) == [b"PONG"] * 3
+    client.close()
+
+
+def ping_at_once(client: redis.Redis, count: int) -> list[object]:
+    """Return what the server answers on several connections."""
+    with ExitStack() as stack:
+        pool = client.connection_pool
+        connections = [stack.enter_context(borrow_connection(pool)) for _ in range(count)]
+        for connection in connections:
+            connection.send_command("PING")
+        return [connection.read_response() for connection in connections]
 
 
 def is_found_async(url: str) -> bool:

@@ -20,7 +20,7 @@ from tests.worker.http.sdk.scripted_service import (
     scripted,
 )
 
-_KEY = "a key of the test"
+_KEY = "a-key-of-the-test"
 _SECONDS = 60
 _DONE = build_job("succeeded", result={"password_hash": "$2b$..."})
 _FAILED = build_job("failed", error={"code": "too_long", "detail": "Too long.", "permanent": True})
