@@ -107,7 +107,8 @@ def test_a_user_connects_is_told_of_errors_and_reconnects(
 def test_forms_are_checked_as_one_types(stack: Stack, page: Page) -> None:
     _open(stack, page, providers=["zendesk", "mailer"])
     # Given a form for the subdomain of a customer
-    page.get_by_role("link", name="Connect Zendesk").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Connect Zendesk").click()
     field, send = page.get_by_label("Subdomain"), page.get_by_role("button", name="Connect Zendesk")
     # When what cannot be right is typed, then the form says so at once, and is not sent
     field.press_sequentially("acme shop")
