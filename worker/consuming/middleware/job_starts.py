@@ -28,15 +28,11 @@ _LASTING: Final = timedelta(seconds=0.5)
 UnrecordedStarts = dict[str, JobRun]
 
 
-def describe_run(message: MessageProxy, started_at: datetime | None = None) -> JobRun:
-    """Return what a job's record is changed by; `started_at` where Redis has not been told."""
+def describe_run(message: MessageProxy) -> JobRun:
+    """Return what a job's record is changed by."""
     options = message.options
     return JobRun(
-        message.message_id,
-        message.actor_name,
-        options["redis_message_id"],
-        find_key(options),
-        started_at,
+        message.message_id, message.actor_name, options["redis_message_id"], find_key(options)
     )
 
 
@@ -58,14 +54,11 @@ class JobStarts(Middleware):
         """
         if not CATALOGUE[message.actor_name].is_job:
             return
-        run = describe_run(message, utc_now())
+        run, now = describe_run(message), utc_now()
         if _may_wait(message):
-            self._unrecorded[run.redis_message_id] = run
-        elif not retry_until_broker_returns(lambda: self._record(run)):
+            self._unrecorded[run.redis_message_id] = run._replace(started_at=now)
+        elif not retry_until_broker_returns(lambda: self._jobs.start(run, now)):
             raise SkipMessage("The job was cancelled or has ended.")
-
-    def _record(self, run: JobRun) -> bool:
-        return self._jobs.start(run, run.started_at or utc_now())
 
     def record_lasting(self, now: datetime) -> None:
         """Record the start of each job that has lasted for a while.
@@ -75,7 +68,7 @@ class JobStarts(Middleware):
         """
         for run in list(self._unrecorded.values()):
             if run.started_at and now - run.started_at >= _LASTING:
-                self._record(run)
+                self._jobs.start(run, run.started_at)
 
 
 def _may_wait(message: MessageProxy) -> bool:
